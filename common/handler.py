@@ -1,0 +1,159 @@
+"""The Lambda handler: an event in, one log line and one metric out, errors in our words only."""
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from logging import StreamHandler
+from typing import TYPE_CHECKING, Protocol, TextIO, TypeAlias
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from botocore.config import Config
+
+from common import clock, redaction
+from common.engine import Report, run_step
+from common.errors import RotationError, UnexpectedError
+from common.event import parse_event
+from common.store import Store
+from common.strategy import Strategy
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+class LambdaContext(Protocol):
+    """What we use of Lambda's context object."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda ends this invocation."""
+        ...
+
+
+Handler: TypeAlias = Callable[[object, LambdaContext], None]
+
+
+def rotation_handler(*strategies: Strategy, client: "SecretsManagerClient | None" = None) -> Handler:
+    """A Lambda handler that rotates by these strategies, the first being the default.
+
+    client: for tests; by default one is made here, at import, and kept: the only thing that outlives an invocation
+    """
+    store = Store(client or _secrets_manager())
+    logger = Logger(
+        service="keyturn",
+        logger_handler=_Stdout(),
+        json_serializer=lambda record: json.dumps(redaction.mask(record), ensure_ascii=False, default=str),
+        utc=True,
+    )
+    redaction.silence_wire_logs()
+
+    def handler(event: object, context: LambdaContext) -> None:
+        """Do one step; raise a RotationError where it failed, which is how Secrets Manager learns of it."""
+        report = Report()
+        started = time.monotonic()
+        with redaction.invocation(), clock.until_timeout(context.get_remaining_time_in_millis() / 1000):
+            error = _attempt(event, store, strategies, report)
+            milliseconds = round((time.monotonic() - started) * 1000)
+            facts = {**_facts(event), **vars(report), "milliseconds": milliseconds, "request_id": context.aws_request_id}
+            _log(logger, facts, error)
+            _emit(facts, error)
+        if error:
+            raise error
+
+    return handler
+
+
+def _attempt(
+    event: object, store: Store, strategies: tuple[Strategy, ...], report: Report
+) -> RotationError | None:
+    """Do the step; the error as a value, freed of the driver's exception that caused it."""
+    try:
+        parsed = parse_event(event)
+        redaction.learn(parsed.rotation_token)
+        run_step(parsed, store, strategies, report)
+    except RotationError as failed:
+        error = failed
+    except Exception as defect:  # noqa: BLE001  whatever it is, its message must not leave
+        error = _unexpected(defect)
+    else:
+        return None
+    error.__context__ = error.__cause__ = None
+    error.what, error.fix = str(redaction.mask(error.what)), str(redaction.mask(error.fix))
+    return error
+
+
+def _unexpected(defect: Exception) -> UnexpectedError:
+    """An exception that we did not foresee, by type and frames: its message may hold a value."""
+    frames = " < ".join(
+        f"{os.path.relpath(frame.filename)}:{frame.lineno} {frame.name}"
+        for frame in reversed(traceback.extract_tb(defect.__traceback__))
+    )
+    return UnexpectedError(
+        "unexpected",
+        f"Unexpected {type(defect).__name__} at {frames}.",
+        "This is a defect of the function: please report it with this line.",
+    )
+
+
+def _facts(event: object) -> dict[str, object]:
+    """What the log says of the event, even of one that is malformed."""
+    fields = event if isinstance(event, Mapping) else {}
+    return {
+        "step": fields.get("Step"),
+        "secret_id": fields.get("SecretId"),
+        "version": fields.get("ClientRequestToken"),
+    }
+
+
+def _log(logger: Logger, facts: Mapping[str, object], error: RotationError | None) -> None:
+    """One line a step."""
+    if error is None:
+        logger.info("step succeeded", outcome="succeeded", **facts)
+    else:
+        logger.error("step failed", outcome="failed", error_code=error.code, what=error.what, fix=error.fix, **facts)
+
+
+def _emit(facts: Mapping[str, object], error: RotationError | None) -> None:
+    """Metrics in CloudWatch's embedded format: steps by target, strategy, step and reason, and their duration."""
+    metrics = EphemeralMetrics(namespace="Keyturn")
+    for name in ("target", "strategy", "step"):
+        metrics.add_dimension(name, str(facts[name] or "unknown"))
+    if error is not None:
+        metrics.add_dimension("reason", error.code)
+    metrics.add_metric("StepFailed" if error else "StepSucceeded", MetricUnit.Count, 1)
+    metrics.add_metric("StepDuration", MetricUnit.Milliseconds, float(str(facts["milliseconds"])))
+    metrics.flush_metrics()
+
+
+def _secrets_manager() -> "SecretsManagerClient":
+    """boto's client: its standard retries, 5 s to connect and to answer, AWS's own environment names."""
+    return boto3.client(
+        "secretsmanager",
+        endpoint_url=os.environ.get("SECRETS_MANAGER_ENDPOINT") or None,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=5,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            user_agent_extra="keyturn",
+        ),
+    )
+
+
+class _Stdout(StreamHandler[TextIO]):
+    """Writes to what sys.stdout is when a line is logged, not when the function was imported."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stdout)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stdout
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        pass

@@ -1,0 +1,118 @@
+"""Secrets Manager: the only module that calls it, and the only place that translates its errors.
+
+Every call names the version by its id, out of one DescribeSecret: labels are read only once a step, and a label that
+moves meanwhile cannot mix two versions.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.errors import MalformedSecret, NotRotatable, StoreError
+from common.event import Event
+from common.guard import Description
+from common.secret import Secret, parse_secret
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+# Error code of the service: (our code, what to do).
+_FIXES = {
+    "AccessDeniedException": (
+        "store-denied",
+        "Give the function's role this action on the secret, and kms:Decrypt and kms:GenerateDataKey on its key; look "
+        "also for a deny in the secret's resource policy.",
+    ),
+    "DecryptionFailure": ("store-denied", "Give the function's role kms:Decrypt on the secret's key."),
+    "EncryptionFailure": ("store-denied", "Give the function's role kms:GenerateDataKey on the secret's key."),
+    "ResourceNotFoundException": ("store-not-found", "Check that the secret is in this account and region."),
+}
+_OTHER = ("store-refused", "See the service's error code; if it is a throttle or a limit, rotate fewer secrets at once.")
+
+
+class Store:
+    """The secrets, through one boto client."""
+
+    def __init__(self, client: "SecretsManagerClient") -> None:
+        self._client = client
+
+    def describe(self, secret_id: str) -> Description:
+        """The secret's stages, tags and whether it rotates."""
+        with _translated("DescribeSecret", secret_id):
+            answer = self._client.describe_secret(SecretId=secret_id)
+        return Description(
+            arn=answer["ARN"],
+            rotation_enabled=answer.get("RotationEnabled", False),
+            stages={version: frozenset(labels) for version, labels in answer.get("VersionIdsToStages", {}).items()},
+            tags={tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])},
+        )
+
+    def read(self, secret: Description, stage: str) -> Secret:
+        """The value of the version that held the label when the secret was described."""
+        version = secret.version(stage)
+        if version is None:
+            raise NotRotatable(
+                "version-missing",
+                f"{secret.arn} has no version that holds {stage}.",
+                "Store a value by PutSecretValue before rotating.",
+            )
+        name = f"{stage} of {secret.arn}"
+        with _translated("GetSecretValue", secret.arn):
+            try:
+                answer = self._client.get_secret_value(SecretId=secret.arn, VersionId=version)
+            except self._client.exceptions.ResourceNotFoundException:
+                raise NotRotatable(
+                    "version-empty",
+                    f"{name} (version {version}) has no value.",
+                    "createSecret has not stored one: see its error; the next try starts with it.",
+                ) from None
+        if "SecretString" not in answer:
+            raise MalformedSecret("secret-not-json", f"The value of {name} is binary.", "Store it as a JSON SecretString.")
+        return parse_secret(answer["SecretString"], name)
+
+    def stage(self, event: Event, pending: Secret) -> None:
+        """Put the value under the event's token as AWSPENDING. A value that is there already stays: G5 will judge it."""
+        token = {"RotationToken": event.rotation_token} if event.rotation_token else {}
+        with _translated("PutSecretValue", event.secret_id):
+            try:
+                self._client.put_secret_value(
+                    SecretId=event.secret_id,
+                    ClientRequestToken=event.token,
+                    SecretString=pending.to_json(),
+                    VersionStages=["AWSPENDING"],
+                    **token,  # type: ignore[arg-type]  # one optional text
+                )
+            except self._client.exceptions.ResourceExistsException:
+                return
+
+    def promote(self, secret: Description, token: str) -> None:
+        """Move AWSCURRENT to the token's version; the service moves AWSPREVIOUS by itself."""
+        current = secret.version("AWSCURRENT")
+        moved_from = {"RemoveFromVersionId": current} if current else {}
+        with _translated("UpdateSecretVersionStage", secret.arn):
+            self._client.update_secret_version_stage(
+                SecretId=secret.arn,
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=token,
+                **moved_from,  # type: ignore[arg-type]  # one optional text
+            )
+
+
+@contextmanager
+def _translated(action: str, secret_id: str) -> Iterator[None]:
+    """boto's errors in our words: a ParamValidationError prints SecretString, and others what they were sent."""
+    try:
+        yield
+    except ClientError as error:
+        answered = error.response.get("Error", {}).get("Code", "Unknown")
+        code, fix = _FIXES.get(answered, _OTHER)
+        raise StoreError(code, f"Secrets Manager answered {answered} to {action} for {secret_id}.", fix) from None
+    except BotoCoreError as error:
+        raise StoreError(
+            "store-unavailable",
+            f"{action} for {secret_id} got no answer from Secrets Manager ({type(error).__name__}).",
+            "In a VPC the function needs a route to Secrets Manager: an interface endpoint in its subnets that admits "
+            "its security group, or a NAT gateway.",
+        ) from None

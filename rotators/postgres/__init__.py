@@ -1,0 +1,1 @@
+"""PostgreSQL, on RDS, Aurora or anywhere else."""

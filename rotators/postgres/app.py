@@ -1,0 +1,8 @@
+"""The Lambda function that rotates PostgreSQL users."""
+
+from common.handler import rotation_handler
+from common.strategy import SingleUser
+from rotators.postgres.target import Postgres
+
+postgres = Postgres()
+handler = rotation_handler(SingleUser(postgres))

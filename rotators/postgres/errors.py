@@ -1,0 +1,178 @@
+"""psycopg2's exceptions in our words: the one place that reads libpq's and the server's texts.
+
+A failed connect has no SQLSTATE (libpq keeps it to itself), so its text is all there is. It is matched, never quoted.
+Texts: PostgreSQL's src/backend/libpq/auth.c, utils/init/postinit.c; libpq's fe-connect.c, fe-secure-openssl.c.
+"""
+
+import re
+from collections.abc import Callable
+
+import psycopg2
+
+from common.errors import ChangeRefused, LoginRejected, TargetError, TargetUnavailable
+from common.secret import Account
+
+_NETWORK = (
+    "Check the secret's host and port; that the function's subnets route to the server; that the server's security "
+    "group admits the function's on this port; that the server is up."
+)
+_RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
+    (
+        ("password authentication failed", "PAM authentication failed"),
+        lambda account: LoginRejected(
+            "login-rejected", f"The server refuses the password of {account}.", "See which version of the secret was tried."
+        ),
+    ),
+    (
+        ("is not permitted to log in",),
+        lambda account: LoginRejected(
+            "login-forbidden", f"The role {account} may not log in.", "ALTER ROLE … LOGIN, or correct 'username'."
+        ),
+    ),
+    (
+        ("root certificate file", "root certificates"),
+        lambda account: TargetError(
+            "tls-ca-unreadable",
+            f"The CA file to verify {account.host}:{account.port} with holds no certificate.",
+            "TLS_CA_FILE must name a file of PEM certificates that the function can read.",
+        ),
+    ),
+    (
+        ("server does not support SSL",),
+        lambda account: TargetError(
+            "tls-refused",
+            f"{account.host}:{account.port} does not speak TLS.",
+            "Switch TLS on at the server; only if it cannot, set the secret's 'ssl' to false.",
+        ),
+    ),
+    (
+        ("does not match host name",),
+        lambda account: TargetError(
+            "tls-wrong-name",
+            f"The certificate of {account.host}:{account.port} is valid, but for another name.",
+            "Use the server's own name as 'host'; where 'host' is a CNAME, add 'tls_server_name' with the certificate's name.",
+        ),
+    ),
+    (
+        ("certificate verify failed", "unable to get local issuer"),
+        lambda account: TargetError(
+            "tls-untrusted",
+            f"The certificate of {account.host}:{account.port} is not signed by a trusted root, or has expired.",
+            "If the server's certificate is right, package its CA and set TLS_CA_FILE; else somebody else answers there.",
+        ),
+    ),
+    (
+        ("no encryption",),
+        lambda account: TargetError(
+            "tls-required",
+            f"{account.host}:{account.port} refuses connections without TLS, and the secret's 'ssl' is false.",
+            "Remove 'ssl' from the secret, or set it to true.",
+        ),
+    ),
+    (
+        ("no pg_hba.conf entry", "pg_hba.conf rejects"),
+        lambda account: TargetError(
+            "login-not-admitted",
+            f"The server's pg_hba.conf does not admit {account} from the function's address.",
+            "Add an entry for this user, database and address, by scram-sha-256 over TLS.",
+        ),
+    ),
+    (
+        ("authentication method requirement", "server did not complete authentication", "incorrect server signature"),
+        lambda account: TargetError(
+            "login-method",
+            f"The server wants {account} to log in by another method than SCRAM or MD5; no password was sent.",
+            "Let pg_hba.conf ask for scram-sha-256; a member of rds_iam has no password to rotate.",
+        ),
+    ),
+    (
+        ("does not exist",),  # database "…" does not exist; a role that does not is "authentication failed"
+        lambda account: TargetError(
+            "database-missing",
+            f"{account} logs in, but the secret's database does not exist there.",
+            "Correct 'dbname' (without it: postgres).",
+        ),
+    ),
+    (
+        ("permission denied for database",),
+        lambda account: TargetError(
+            "database-forbidden",
+            f"{account} may not connect to the secret's database.",
+            "GRANT CONNECT ON DATABASE … to the user, or correct 'dbname'.",
+        ),
+    ),
+    (
+        ("too many", "remaining connection slots", "the database system is"),
+        lambda account: TargetUnavailable(
+            "target-busy",
+            f"{account.host}:{account.port} takes no connection for {account.user!r} at the moment.",
+            "The server is starting, stopping or full: free connections, or raise the limit of the server or role.",
+        ),
+    ),
+    (
+        ("Connection refused", "No route to host", "is unreachable"),
+        lambda account: TargetUnavailable(
+            "target-unreachable", f"Nothing answers at {account.host}:{account.port}.", _NETWORK
+        ),
+    ),
+)
+
+
+def connect_error(error: psycopg2.Error, account: Account) -> TargetError:
+    """What a failed connect means."""
+    text = _without_names(str(error))
+    for texts, make in _RULES:
+        if any(part in text for part in texts):
+            return make(account)
+    return TargetUnavailable(
+        "target-closed",
+        f"{account.host}:{account.port} ended the connection before the login was done.",
+        "See the server's log at this time; a proxy or a load balancer in between may have closed it.",
+    )
+
+
+def _without_names(text: str) -> str:
+    """The text without the names that the server quotes: a database may be called "password authentication failed"."""
+    client, fatal, server = text.partition("FATAL:")
+    return re.sub('".*"', "", server, flags=re.DOTALL) if fatal else client
+
+
+# SQLSTATE: PostgreSQL's manual, appendix A.
+_UNAVAILABLE = ("08", "53", "57", "58")  # connection, resources, operator intervention, system
+_POLICY = "22023"  # invalid_parameter_value: what passwordcheck raises
+_LOCKED = "55P03"
+_READ_ONLY = "25006"
+
+
+def statement_error(error: psycopg2.Error, account: Account) -> TargetError:
+    """What a failed statement means; its text may hold the statement, so only its SQLSTATE is read."""
+    state = error.pgcode
+    if state == _READ_ONLY:
+        return ChangeRefused(
+            "target-read-only",
+            f"{account.host}:{account.port} is read-only: a replica.",
+            "Put the primary's (writer's) endpoint into the secret's 'host'.",
+        )
+    if state == _POLICY:
+        return ChangeRefused(
+            "password-refused",
+            f"The server's password policy refuses the new password of {account}.",
+            "Adjust the tag rotation:password-length or rotation:password-profile to the server's policy.",
+        )
+    # XX000 is "tuple concurrently updated": two ALTER ROLEs at once.
+    if state is None or state.startswith(_UNAVAILABLE) or state in (_LOCKED, "XX000"):
+        return TargetUnavailable(
+            "target-interrupted",
+            f"The server broke off a statement of {account} (SQLSTATE {state or 'none'}: {_meaning(state)}).",
+            "It is tried again. If it stays: look for locks and restarts in the server's log at this time.",
+        )
+    return ChangeRefused(
+        "change-refused",
+        f"The server does not let {account} change its password (SQLSTATE {state}).",
+        "42501 means that the role may not: with rds.restrict_password_commands it needs membership in rds_password.",
+    )
+
+
+def _meaning(state: str | None) -> str:
+    meanings = {None: "connection lost", "57014": "timed out", _LOCKED: "waited for a lock", "XX000": "changed meanwhile"}
+    return meanings.get(state, "unavailable")

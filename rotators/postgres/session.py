@@ -1,0 +1,140 @@
+"""One connection to PostgreSQL: bounded in time, verified by TLS, its errors in our words.
+
+psycopg2's blocking calls wait for ever on a server that stops answering, so the connection is an asynchronous one and
+every wait here has an end. The server gets time-outs of its own, below ours: what we gave up on must not happen later.
+"""
+
+import select
+import time
+from types import TracebackType
+from typing import Self
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import POLL_OK, POLL_READ, connection
+
+from common import clock, network, tls
+from common.errors import LoginRejected, TargetUnavailable
+from common.secret import Account, Secret
+from rotators.postgres.errors import connect_error, statement_error
+
+CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 10.0
+SERVER_HEADSTART = 2.0  # seconds by which the server gives up before we do
+
+# One message, so that nothing runs before it: an empty search path (a database's owner may shadow any name), the role
+# that logged in (it may be set to another), the time-outs, and a session that may write. Not startup options: RDS Proxy
+# refuses them. Last, who we are.
+_OPENING = sql.SQL(
+    "SET search_path = ''; SET ROLE NONE; SET default_transaction_read_only = off; "
+    "SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}; "
+    "SELECT session_user"
+)
+
+
+class Session:
+    """A login that lasts as long as the `with` block."""
+
+    connection: connection
+
+    def __init__(self, login: Secret, account: Account) -> None:
+        self._login, self._account = login, account
+
+    def __enter__(self) -> Self:
+        """Log in. LoginRejected, TargetUnavailable or TargetError where that fails."""
+        self.connection = connect(self._login, self._account)
+        try:
+            seconds = max(clock.at_most(STATEMENT_SECONDS) - SERVER_HEADSTART, 1.0)
+            (user,) = self.run(_OPENING.format(milliseconds=sql.Literal(round(seconds * 1000))))
+        except BaseException:
+            self.connection.close()
+            raise
+        if user != self._account.user:
+            self.connection.close()
+            raise LoginRejected(
+                "login-is-another-user",
+                f"The server takes {self._account} for another user.",
+                "Look for a user map in the server's pg_ident.conf, or a pooler that logs in as somebody else.",
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close; nothing is left open, no transaction either: each statement commits by itself."""
+        self.connection.close()
+
+    def run(self, statement: sql.Composable) -> tuple[object, ...]:
+        """Run the statement; its first row, empty where it answers none."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(statement)
+            wait(self.connection, clock.at_most(STATEMENT_SECONDS))
+            return cursor.fetchone() or () if cursor.description else ()
+        except psycopg2.Error as error:
+            raise statement_error(error, self._account) from None
+        except TimeoutError:
+            raise _silent(self._account) from None
+
+
+def connect(login: Secret, account: Account) -> connection:
+    """An open connection, at the first of the host's addresses that answers; one login at most is tried."""
+    end = time.monotonic() + clock.at_most(CONNECT_SECONDS)
+    addresses = network.resolve(login.host(), account.port)
+    unavailable: TargetUnavailable | None = None
+    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        try:
+            return _connect_to(address, login, account, max(end - time.monotonic(), 0) / left)
+        except TargetUnavailable as error:
+            unavailable = error
+    raise unavailable or _silent(account)
+
+
+def _connect_to(address: str, login: Secret, account: Account, seconds: float) -> connection:
+    """Connect and log in within `seconds`."""
+    attempt: connection | None = None
+    try:
+        attempt = psycopg2.connect(
+            async_=True,
+            host=login.text_or("tls_server_name", login.host()),
+            hostaddr=address,  # libpq connects here, and verifies the certificate against `host`
+            port=account.port,
+            user=account.user,
+            password=login.text("password"),
+            dbname=login.text_or("dbname", "postgres"),
+            sslmode="verify-full" if login.tls else "disable",
+            sslrootcert=tls.ca_file(),
+            sslcertmode="disable",
+            gssencmode="disable",
+            # A false server would get the password in clear by asking for it, and one that trusts everybody proves nothing.
+            require_auth="scram-sha-256,md5",
+            client_encoding="UTF8",
+            application_name="keyturn",
+        )
+        wait(attempt, seconds)
+    except psycopg2.Error as error:
+        raise connect_error(error, account) from None
+    except TimeoutError:
+        if attempt is not None:
+            attempt.close()
+        raise _silent(account) from None
+    return attempt
+
+
+def wait(connection: connection, seconds: float) -> None:
+    """Let the connection finish what it is doing; TimeoutError after `seconds`."""
+    end = time.monotonic() + seconds
+    while (state := connection.poll()) != POLL_OK:
+        ready = select.poll()
+        ready.register(connection, select.POLLIN if state == POLL_READ else select.POLLOUT)
+        if not ready.poll(max(end - time.monotonic(), 0) * 1000):
+            raise TimeoutError
+
+
+def _silent(account: Account) -> TargetUnavailable:
+    return TargetUnavailable(
+        "target-silent",
+        f"No answer from {account.host}:{account.port} in time.",
+        "Check the secret's host and port; that the function's subnets route to the server; that the server's security "
+        "group admits the function's on this port; that the server is up.",
+    )

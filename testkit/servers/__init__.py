@@ -1,0 +1,1 @@
+"""Real servers as children of ours, which leave nothing behind."""

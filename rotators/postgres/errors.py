@@ -20,7 +20,9 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
     (
         ("password authentication failed", "PAM authentication failed"),
         lambda account: LoginRejected(
-            "login-rejected", f"The server refuses the password of {account}.", "See which version of the secret was tried."
+            "login-rejected",
+            f"The server refuses the password of {account}.",
+            "See which version of the secret was tried.",
         ),
     ),
     (
@@ -174,5 +176,10 @@ def statement_error(error: psycopg2.Error, account: Account) -> TargetError:
 
 
 def _meaning(state: str | None) -> str:
-    meanings = {None: "connection lost", "57014": "timed out", _LOCKED: "waited for a lock", "XX000": "changed meanwhile"}
+    meanings = {
+        None: "connection lost",
+        "57014": "timed out",
+        _LOCKED: "waited for a lock",
+        "XX000": "changed meanwhile",
+    }
     return meanings.get(state, "unavailable")

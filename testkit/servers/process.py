@@ -40,7 +40,7 @@ def give_to_server(*paths: Path) -> None:
 @contextmanager
 def running(folder: Path, command: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
     """The keeper of a running `command`; stopped, and the folder removed, at the end or when we die."""
-    keeper = subprocess.Popen(  # noqa: S603  our own script
+    keeper = subprocess.Popen(
         [sys.executable, "-I", str(_KEEPER), str(folder), server_user(), *command],
         stdin=subprocess.PIPE,
         start_new_session=True,

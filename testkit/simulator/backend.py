@@ -1,0 +1,198 @@
+"""moto's Secrets Manager with versions, stages and rotations taken over by ours.
+
+moto parses requests, keeps metadata and answers; each operation on versions changes our Versions and then shows the
+result to moto's own secret object, so that whatever of moto reads it (tags, lists, replicas) sees the same.
+"""
+
+import time
+from typing import Any, ClassVar, Protocol
+
+from moto.secretsmanager import urls
+from moto.secretsmanager.exceptions import (
+    InvalidParameterException,
+    InvalidRequestException,
+    OperationNotPermittedOnReplica,
+    ResourceExistsException,
+    ResourceNotFoundException,
+    SecretNotFoundException,
+    SecretStageVersionMismatchException,
+)
+from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, secretsmanager_backends
+
+from testkit.simulator.versions import CURRENT, PENDING, Value, Version, Versions
+
+
+class RotationService(Protocol):
+    """Who runs rotations: the simulator."""
+
+    def knows(self, function_arn: str) -> bool:
+        """Whether there is such a function."""
+        ...
+
+    def start(self, backend: "SimulatedBackend", secret: FakeSecret, token: str, *, test: bool) -> None:
+        """Rotate, or test the rotation, in the background; nothing where this secret is being rotated already."""
+        ...
+
+
+class SimulatedBackend(SecretsManagerBackend):
+    """Secrets Manager of one account and region."""
+
+    service: ClassVar[RotationService]
+    _url_module = urls  # moto looks for a subclass's in the subclass's own package
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self._versions: dict[str, Versions] = {}
+
+    def versions(self, secret: FakeSecret | ReplicaSecret) -> Versions:
+        """Our model of a secret's versions; a replica shows its primary's."""
+        if isinstance(secret, ReplicaSecret):
+            primary = secretsmanager_backends[self.account_id][secret.source.region]
+            assert isinstance(primary, SimulatedBackend)
+            return primary.versions(secret.source)
+        return self._versions.setdefault(secret.arn, Versions(secret.arn))
+
+    def primary(self, secret_id: str) -> FakeSecret:
+        """A secret that may be changed: it exists, is no replica and not being deleted."""
+        secret = self.secret(secret_id)
+        if isinstance(secret, ReplicaSecret):
+            raise OperationNotPermittedOnReplica
+        return secret
+
+    def secret(self, secret_id: str) -> FakeSecret | ReplicaSecret:
+        """A secret that exists and is not being deleted."""
+        if secret_id not in self.secrets:
+            raise SecretNotFoundException
+        secret = self.secrets[secret_id]
+        if secret.is_deleted():
+            raise InvalidRequestException(
+                "You can't perform this operation on the secret because it was marked for deletion."
+            )
+        return secret
+
+    def show(self, secret: FakeSecret) -> None:
+        """Let moto's secret show what our versions are."""
+        versions = self.versions(secret)
+        current = versions.holder(CURRENT)
+        secret.versions = {version.id: _as_moto(version) for version in versions if version.stages}
+        secret.set_default_version_id(current.id if current else None)
+        secret.last_changed_date = int(time.time())
+
+    # The operations, each with moto's signature.
+
+    def create_secret(
+        self, name: str, secret_string: str | None, secret_binary: str | None, *args: Any, **more: Any
+    ) -> str:
+        token = more.get("client_request_token")
+        more["client_request_token"] = token = self._from_client_request_token(token)
+        known = name in self.secrets
+        answer = super().create_secret(name, secret_string, secret_binary, *args, **more)
+        if not known and (secret_string or secret_binary):
+            secret = self.primary(name)
+            self.versions(secret).put(token, Value(secret_string, secret_binary), [CURRENT])
+            self.show(secret)
+        return answer
+
+    def update_secret(
+        self,
+        secret_id: str,
+        secret_string: str | None = None,
+        secret_binary: str | None = None,
+        client_request_token: str | None = None,
+        kms_key_id: str | None = None,
+        description: str | None = None,
+    ) -> str:
+        secret = self.primary(secret_id)
+        secret.update(description or secret.description, secret.tags, kms_key_id)
+        version_id = None
+        if secret_string or secret_binary:
+            version_id = self._from_client_request_token(client_request_token)
+            if self.versions(secret).get(version_id):
+                raise ResourceExistsException(f"A version {version_id} of secret {secret.arn} already exists.")
+            self.versions(secret).put(version_id, Value(secret_string, secret_binary), [CURRENT])
+        self.show(secret)
+        return secret.to_short_dict(version_id=version_id, include_version_id=version_id is not None)
+
+    def get_secret_value(self, secret_id: str, version_id: str, version_stage: str) -> dict[str, Any]:
+        secret = self.secret(secret_id)
+        versions = self.versions(secret)
+        version = versions.get(version_id) if version_id else versions.holder(version_stage or CURRENT)
+        if version_id and version and version_stage and version_stage not in version.stages:
+            raise SecretStageVersionMismatchException
+        if version is None or version.value is None:
+            which = f"VersionId: {version_id}" if version_id else f"staging label: {version_stage or CURRENT}"
+            raise ResourceNotFoundException(f"Secrets Manager can't find the specified secret value for {which}")
+        shown = _as_moto(version)
+        answer = {"ARN": secret.arn, "Name": secret.name, "VersionId": version.id, "CreatedDate": version.created}
+        answer |= {"VersionStages": shown["version_stages"]} if version.stages else {}
+        names = {"secret_string": "SecretString", "secret_binary": "SecretBinary"}
+        return answer | {names[name]: value for name, value in shown.items() if name in names}
+
+    def put_secret_value(
+        self,
+        secret_id: str,
+        secret_string: str,
+        secret_binary: str,
+        client_request_token: str,
+        version_stages: list[str],
+    ) -> str:
+        secret = self.primary(secret_id)
+        version_id = self._from_client_request_token(client_request_token)
+        self.versions(secret).put(version_id, Value(secret_string, secret_binary), version_stages)
+        self.show(secret)
+        return secret.to_short_dict(include_version_stages=version_id in secret.versions, version_id=version_id)
+
+    def update_secret_version_stage(
+        self, secret_id: str, version_stage: str, remove_from_version_id: str, move_to_version_id: str
+    ) -> tuple[str, str]:
+        secret = self.primary(secret_id)
+        self.versions(secret).move(version_stage, remove_from_version_id, move_to_version_id)
+        self.show(secret)
+        return secret.arn, secret.name
+
+    def rotate_secret(
+        self,
+        secret_id: str,
+        client_request_token: str | None = None,
+        rotation_lambda_arn: str | None = None,
+        rotation_rules: dict[str, Any] | None = None,
+        rotate_immediately: bool = True,  # noqa: FBT001, FBT002  moto's signature
+    ) -> str:
+        secret = self.primary(secret_id)
+        function_arn = rotation_lambda_arn or secret.rotation_lambda_arn
+        if not function_arn:
+            raise InvalidRequestException("No Lambda rotation function ARN is associated with this secret.")
+        if not self.service.knows(function_arn):
+            raise ResourceNotFoundException(f"Lambda does not find the function {function_arn}.")
+        days = (rotation_rules or {}).get("AutomaticallyAfterDays", 1)
+        if not 1 <= days <= 1000:
+            raise InvalidParameterException("RotationRules.AutomaticallyAfterDays must be within 1-1000.")
+        token = self._from_client_request_token(client_request_token)
+        versions = self.versions(secret)
+        pending, current = versions.holder(PENDING), versions.holder(CURRENT)
+        if pending is not None and pending is not current:
+            if pending.id == token:
+                return secret.to_short_dict(version_id=token)
+            self.service.start(self, secret, pending.id, test=False)
+            raise InvalidRequestException("A previous rotation isn't complete. That rotation will be reattempted.")
+        secret.rotation_requested = secret.rotation_enabled = True
+        secret.rotation_lambda_arn = function_arn
+        secret.auto_rotate_after_days = days
+        versions.stage_pending(token, None if rotate_immediately or current is None else current.value)
+        self.show(secret)
+        answer = secret.to_short_dict(version_id=token)
+        self.service.start(self, secret, token, test=not rotate_immediately)
+        return answer
+
+
+def _as_moto(version: Version) -> dict[str, Any]:
+    """The version as moto's dictionary."""
+    value = version.value or Value()
+    fields = {
+        "version_id": version.id,
+        "version_stages": sorted(version.stages),
+        "createdate": version.created,
+        "secret_string": value.string,
+        "secret_binary": value.binary,
+    }
+    return {name: field for name, field in fields.items() if field is not None}

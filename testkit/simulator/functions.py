@@ -1,0 +1,75 @@
+"""Lambda functions as the simulator calls them."""
+
+import contextlib
+import io
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What came of one call.
+
+    error: "Type: message", None where it returned. log: what the function printed.
+    """
+
+    error: str | None
+    log: str
+    seconds: float
+
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of the log that are JSON objects: structured log lines and embedded metrics."""
+        lines = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        return [line for line in lines if isinstance(line, dict)]
+
+
+class Function(Protocol):
+    """A function that the simulator can call."""
+
+    @property
+    def arn(self) -> str:
+        """What RotateSecret names."""
+        ...
+
+    def invoke(self, event: Mapping[str, str]) -> Invocation:
+        """Call it once, synchronously."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """Lambda's context object, as far as rotation functions use it."""
+
+    function_name: str
+    invoked_function_arn: str
+    end: float
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds that are left."""
+        return max(0, round((self.end - time.monotonic()) * 1000))
+
+
+@dataclass(frozen=True)
+class PythonFunction:
+    """A Python handler in this process. What it prints is kept, as Lambda keeps it. timeout: seconds."""
+
+    arn: str
+    handler: Callable[[Any, Any], object]
+    timeout: float = 30
+
+    def invoke(self, event: Mapping[str, str]) -> Invocation:
+        """Call the handler with an event of its own and a context; an exception is a failed invocation."""
+        started, log = time.monotonic(), io.StringIO()
+        context = Context(self.arn.rpartition(":")[2], self.arn, started + self.timeout)
+        error = None
+        with contextlib.redirect_stdout(log):
+            try:
+                self.handler(dict(event), context)
+            except Exception as failure:  # noqa: BLE001  whatever it is, Lambda reports it
+                error = f"{type(failure).__name__}: {failure}"
+        return Invocation(error, log.getvalue(), time.monotonic() - started)

@@ -1,0 +1,192 @@
+"""The simulator: an HTTP server that speaks AWS's API, functions by their ARN, rotations in the background."""
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend, secretsmanager_backends
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from testkit.simulator.backend import SimulatedBackend
+from testkit.simulator.functions import Function, PythonFunction
+from testkit.simulator.rotations import Rotation
+from testkit.simulator.versions import CURRENT, PENDING
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+TRIES = 3  # the service's own number is not documented
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that came over the wire. parameters may hold secret values: keep it out of logs."""
+
+    operation: str
+    user_agent: str
+    parameters: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class TrailEvent:
+    """What CloudTrail records: RotationStarted, RotationSucceeded, RotationFailed, and the same with Test before it."""
+
+    name: str
+    arn: str
+    error: str | None = None
+    time: float = field(default_factory=time.time)
+
+
+class Simulator:
+    """Secrets Manager on this machine. One at a time in a process: moto keeps its state in the process.
+
+    tries: how often a rotation is attempted in all. pause: called before each step, for a demonstration's sake
+    """
+
+    def __init__(self, *, tries: int = TRIES, pause: Callable[[], None] = lambda: None) -> None:
+        self.tries, self.pause = tries, pause
+        self.calls: list[Call] = []
+        self.events: list[TrailEvent] = []
+        self.rotations: list[Rotation] = []
+        self._functions: dict[str, Function] = {}
+        self._workers: dict[str, threading.Thread] = {}
+        self._lock = threading.RLock()
+        self._server: BaseWSGIServer
+
+    def __enter__(self) -> Self:
+        backend = type("Backend", (SimulatedBackend,), {"service": self})
+        secretsmanager_backends.clear()
+        secretsmanager_backends.backend = backend
+        app = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._recorded(app), threaded=True, request_handler=_Quiet)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.wait()
+        self._server.shutdown()
+        self._server.server_close()
+        secretsmanager_backends.clear()
+        secretsmanager_backends.backend = SecretsManagerBackend
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that clients call, as SECRETS_MANAGER_ENDPOINT."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def client(self, **options: Any) -> "SecretsManagerClient":
+        """A boto client of the simulator."""
+        given = {"region_name": REGION, "aws_access_key_id": "test", "aws_secret_access_key": "test", **options}
+        return boto3.client("secretsmanager", endpoint_url=self.endpoint, **given)
+
+    def add_function(self, name: str, handler: Callable[[Any, Any], object], timeout: float = 30) -> PythonFunction:
+        """A Python handler as a Lambda function; its `arn` goes into RotateSecret."""
+        function = PythonFunction(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}", handler, timeout)
+        self._functions[function.arn] = function
+        return function
+
+    def rotate(self, secret_id: str, **options: Any) -> Rotation:
+        """RotateSecret by its API, then wait for what it started."""
+        token = self.client().rotate_secret(SecretId=secret_id, **options)["VersionId"]
+        self.wait()
+        return next(rotation for rotation in reversed(self.rotations) if rotation.token == token)
+
+    def wait(self) -> None:
+        """Return when no rotation is running."""
+        for worker in list(self._workers.values()):
+            worker.join()
+
+    def calls_by(self, user_agent: str) -> list[str]:
+        """The operations that a client with this word in its user agent has called, in order."""
+        return [call.operation for call in self.calls if user_agent in call.user_agent]
+
+    # What the backend asks of us.
+
+    def knows(self, function_arn: str) -> bool:
+        """Whether there is such a function."""
+        return function_arn in self._functions
+
+    def start(self, backend: SimulatedBackend, secret: FakeSecret, token: str, *, test: bool) -> None:
+        """Rotate, or test the rotation, in the background; nothing where this secret is being rotated already."""
+        with self._lock:
+            running = self._workers.get(secret.arn)
+            if running is not None and running.is_alive():
+                return
+            run = self._test if test else self._rotate
+            worker = threading.Thread(target=run, args=(backend, secret, token), daemon=True)
+            self._workers[secret.arn] = worker
+            worker.start()
+
+    def _rotate(self, backend: SimulatedBackend, secret: FakeSecret, token: str) -> None:
+        """A rotation: the steps in order, the whole again with the same token where one fails."""
+        rotation = Rotation(secret.arn, token)
+        self.rotations.append(rotation)
+        function = self._functions[secret.rotation_lambda_arn]
+        self._record("RotationStarted", secret)
+        for number in range(1, self.tries + 1):
+            done = rotation.attempt(number, function, self.pause)
+            error = rotation.error if not done else self._unfinished(backend, secret)
+            if error is None:
+                secret.last_rotation_date = int(time.time())
+                self._record("RotationSucceeded", secret)
+                rotation.succeeded = True
+                return
+            self._record("RotationFailed", secret, error)
+        rotation.succeeded = False
+
+    def _test(self, backend: SimulatedBackend, secret: FakeSecret, token: str) -> None:
+        """RotateImmediately=false: testSecret alone, on a version that is removed afterwards."""
+        rotation = Rotation(secret.arn, token, steps=("testSecret",))
+        self.rotations.append(rotation)
+        self._record("TestRotationStarted", secret)
+        rotation.succeeded = rotation.attempt(1, self._functions[secret.rotation_lambda_arn], self.pause)
+        backend.versions(secret).remove(token)
+        backend.show(secret)
+        self._record("TestRotationSucceeded" if rotation.succeeded else "TestRotationFailed", secret, rotation.error)
+
+    def _unfinished(self, backend: SimulatedBackend, secret: FakeSecret) -> str | None:
+        """Why a rotation whose steps all returned has not ended well; None where it has."""
+        versions = backend.versions(secret)
+        pending = versions.holder(PENDING)
+        if pending is None or pending is versions.holder(CURRENT):
+            return None
+        return "The function has returned from finishSecret, and AWSPENDING is not on the version of AWSCURRENT."
+
+    def _record(self, name: str, secret: FakeSecret, error: str | None = None) -> None:
+        self.events.append(TrailEvent(name, secret.arn, error))
+
+    def _recorded(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+        """The app with every call to Secrets Manager noted, one at a time: the model is not made for two threads."""
+
+        def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
+            if service != "secretsmanager":
+                return app(environ, start_response)
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = io.BytesIO(body)
+            parameters: dict[str, Any] = {}
+            with suppress(ValueError):
+                parameters = json.loads(body)
+            with self._lock:
+                self.calls.append(Call(operation, environ.get("HTTP_USER_AGENT", ""), parameters))
+                return list(app(environ, start_response))
+
+        return call
+
+
+class _Quiet(WSGIRequestHandler):
+    """No line on stderr for each request."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  werkzeug's name
+        pass

@@ -49,6 +49,7 @@ def rotation_handler(*strategies: Strategy, client: "SecretsManagerClient | None
         logger_handler=_Stdout(),
         json_serializer=lambda record: json.dumps(redaction.mask(record), ensure_ascii=False, default=str),
         utc=True,
+        location=None,
     )
     redaction.silence_wire_logs()
 

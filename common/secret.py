@@ -4,6 +4,7 @@ A secret's value is written by people whom we do not trust, so every field is re
 field of which version is wrong. Fields that we do not know are carried along untouched.
 """
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ PUBLIC = frozenset(
         "provider",
     ],
 )
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9._])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9._])?")
 _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -106,7 +107,7 @@ class Secret(Mapping[str, object]):
     def host(self, field: str = "host") -> str:
         """A field that holds one name or address, nothing that a driver could read as a socket, list or option."""
         host = self.text(field)
-        if not _HOST.fullmatch(host):
+        if not _HOST_NAME.fullmatch(host) and not _is_ipv6(host):
             raise self.wrong(field, "is not one host name or address")
         return host
 
@@ -151,6 +152,13 @@ class Secret(Mapping[str, object]):
             f"The field {field!r} of {self.name} {how}.",
             f"Correct {field!r} in the secret's JSON.",
         )
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return not ipaddress.IPv6Address(host).scope_id
+    except ValueError:
+        return False
 
 
 def parse_secret(text: str, name: str) -> Secret:

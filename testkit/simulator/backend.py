@@ -173,7 +173,8 @@ class SimulatedBackend(SecretsManagerBackend):
         if pending is not None and pending is not current:
             if pending.id == token:
                 return secret.to_short_dict(version_id=token)
-            self.service.start(self, secret, pending.id, test=False)
+            if secret.rotation_lambda_arn:
+                self.service.start(self, secret, pending.id, test=False)
             raise InvalidRequestException("A previous rotation isn't complete. That rotation will be reattempted.")
         secret.rotation_requested = secret.rotation_enabled = True
         secret.rotation_lambda_arn = function_arn

@@ -64,6 +64,9 @@ class Versions:
         version.value = value
         for stage in stages:
             self._attach(stage, version)
+        pending = self.holder(PENDING)
+        if CURRENT in stages and pending is not None:
+            pending.stages.discard(PENDING)  # a value put by hand ends a rotation
         return version
 
     def stage_pending(self, version_id: str, value: Value | None = None) -> Version:

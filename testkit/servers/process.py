@@ -1,15 +1,18 @@
 """Starting a server under a keeper (see keeper.py), and stopping it."""
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+from testkit.servers.keeper import SERVE
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 
@@ -19,36 +22,62 @@ def server_user() -> str:
     return "nobody" if os.geteuid() == 0 else ""
 
 
+@dataclass(frozen=True)
+class Keeper:
+    """A keeper, and the folder that it keeps for a server."""
+
+    folder: Path
+    process: "subprocess.Popen[str]"
+
+    def run(self, *command: str | Path) -> None:
+        """Run a command in the folder, as the server's account; RuntimeError with its output where it fails."""
+        self._send(*command)
+        assert self.process.stdout is not None
+        if self.process.stdout.readline().strip() != "0":
+            raise RuntimeError(f"{command[0]} failed: {self._log_end()}")
+
+    def serve(self, *command: str | Path, port: int, seconds: float = 30) -> None:
+        """Start a server; return when it listens on the port, RuntimeError with its log where it does not."""
+        self._send(SERVE, *command)
+        end = time.monotonic() + seconds
+        while True:
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"The server did not come up: {self._log_end()}")
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+
+    def give(self, *paths: Path) -> None:
+        """Make the server's account own these files."""
+        if user := server_user():
+            for path in paths:
+                shutil.chown(path, user)
+
+    def _send(self, *command: str | Path) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([str(word) for word in command]) + "\n")
+        self.process.stdin.flush()
+
+    def _log_end(self) -> str:
+        log = self.folder / "server.log"
+        return log.read_text(errors="replace")[-2000:] if log.exists() else "(no log)"
+
+
 @contextmanager
-def server_folder(name: str) -> Iterator[Path]:
-    """A new folder that the server's account owns; gone at the end, whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix=f"keyturn-{name}-"))
-    try:
-        give_to_server(folder)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def give_to_server(*paths: Path) -> None:
-    """Make the server's account own these files."""
-    if user := server_user():
-        for path in paths:
-            shutil.chown(path, user)
-
-
-@contextmanager
-def running(folder: Path, command: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """The keeper of a running `command`; stopped, and the folder removed, at the end or when we die."""
-    keeper = subprocess.Popen(
-        [sys.executable, "-I", str(_KEEPER), str(folder), server_user(), *command],
+def keeper(name: str) -> Iterator[Keeper]:
+    """A keeper with a new folder, which the server's account owns. All is gone at the end, or when we die."""
+    with subprocess.Popen(
+        [sys.executable, "-I", str(_KEEPER), name, server_user()],
         stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )
-    try:
-        yield keeper
-    finally:
-        keeper.communicate()  # ends its stdin
+    ) as process:  # leaving the block ends its stdin, and waits
+        assert process.stdout is not None
+        yield Keeper(Path(process.stdout.readline().strip()), process)
 
 
 def free_port() -> int:
@@ -56,18 +85,3 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
-
-
-def wait_for_port(port: int, keeper: "subprocess.Popen[bytes]", log: Path, seconds: float = 30) -> None:
-    """Return when somebody listens; RuntimeError with the end of the log where the server died, or did not come up."""
-    end = time.monotonic() + seconds
-    while True:
-        if keeper.poll() is not None or time.monotonic() > end:
-            text = log.read_text(errors="replace")[-2000:] if log.exists() else "(no log)"
-            raise RuntimeError(f"The server did not come up: {text}")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return

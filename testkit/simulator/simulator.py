@@ -60,6 +60,7 @@ class Simulator:
         self._functions: dict[str, Function] = {}
         self._workers: dict[str, threading.Thread] = {}
         self._lock = threading.RLock()
+        self._closing = threading.Event()
         self._server: BaseWSGIServer
 
     def __enter__(self) -> Self:
@@ -74,6 +75,7 @@ class Simulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.set()
         self.wait()
         self._server.shutdown()
         self._server.server_close()
@@ -111,6 +113,12 @@ class Simulator:
         """The operations that a client with this word in its user agent has called, in order."""
         return [call.operation for call in self.calls if user_agent in call.user_agent]
 
+    def _before_step(self) -> None:
+        """Pause; where the simulator is closing, end the rotation's thread instead of calling another step."""
+        self.pause()
+        if self._closing.is_set():
+            raise SystemExit
+
     # What the backend asks of us.
 
     def knows(self, function_arn: str) -> bool:
@@ -135,7 +143,7 @@ class Simulator:
         function = self._functions[secret.rotation_lambda_arn]
         self._record("RotationStarted", secret)
         for number in range(1, self.tries + 1):
-            done = rotation.attempt(number, function, self.pause)
+            done = rotation.attempt(number, function, self._before_step)
             error = rotation.error if not done else self._unfinished(backend, secret)
             if error is None:
                 secret.last_rotation_date = int(time.time())
@@ -150,7 +158,7 @@ class Simulator:
         rotation = Rotation(secret.arn, token, steps=("testSecret",))
         self.rotations.append(rotation)
         self._record("TestRotationStarted", secret)
-        rotation.succeeded = rotation.attempt(1, self._functions[secret.rotation_lambda_arn], self.pause)
+        rotation.succeeded = rotation.attempt(1, self._functions[secret.rotation_lambda_arn], self._before_step)
         backend.versions(secret).remove(token)
         backend.show(secret)
         self._record("TestRotationSucceeded" if rotation.succeeded else "TestRotationFailed", secret, rotation.error)

@@ -1,0 +1,110 @@
+"""Two clients that log in without pause while the password is rotated under them.
+
+Both are what exists in the field: an application that caches its secret by AWS's own library and refreshes it when a
+login fails, and a probe that reads AWSCURRENT anew before every login, which measures the gap itself.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+from aws_secretsmanager_caching import SecretCache
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+@dataclass(frozen=True)
+class Login:
+    """One login: when the secret was read, when the server had answered (seconds since the epoch), and its answer."""
+
+    read: float
+    answered: float
+    accepted: bool
+
+
+def log_in(value: str, ca_file: str) -> bool:
+    """Log in with a secret's value, as any client does; False where the password is refused."""
+    secret: dict[str, Any] = json.loads(value)
+    try:
+        psycopg2.connect(
+            host=secret["host"],
+            port=secret["port"],
+            user=secret["username"],
+            password=secret["password"],
+            dbname=secret["dbname"],
+            sslmode="verify-full",
+            sslrootcert=ca_file,
+        ).close()
+    except psycopg2.OperationalError as error:
+        if "authentication failed" not in str(error):
+            raise
+        return False
+    return True
+
+
+class Client:
+    """A thread that logs in until it is stopped. logins: all of them, oldest first. error: what ended it early."""
+
+    def __init__(self, read: Callable[[], str], ca_file: str, when_refused: Callable[[], object]) -> None:
+        self.logins: list[Login] = []
+        self.refreshing = False
+        self.error: Exception | None = None
+        self._read, self._ca_file, self._when_refused = read, ca_file, when_refused
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def works(self) -> bool:
+        """Whether its last login was accepted."""
+        return not self.refreshing and bool(self.logins) and self.logins[-1].accepted
+
+    @property
+    def failed(self) -> int:
+        """How many logins were refused."""
+        return sum(not login.accepted for login in self.logins)
+
+    def stop(self) -> None:
+        """End after the login that is under way; a cache that sleeps before it refreshes is not waited for."""
+        self._stopped.set()
+        self._thread.join(1)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self._log_in_once()
+        except Exception as error:  # noqa: BLE001  shown at the end, where it breaks the promise
+            self.error = error
+
+    def _log_in_once(self) -> None:
+        started = time.time()
+        accepted = log_in(self._read(), self._ca_file)
+        self.logins.append(Login(started, time.time(), accepted))
+        if not accepted:
+            self.refreshing = True
+            self._when_refused()
+            self.refreshing = False
+
+
+def application(client: "SecretsManagerClient", secret_id: str, ca_file: str) -> Client:
+    """Caches the secret for an hour by AWS's library, refreshes it where a login fails (which waits 2.5 to 5 s)."""
+    cache = SecretCache(client=client)
+    return Client(
+        read=lambda: str(cache.get_secret_string(secret_id)),
+        ca_file=ca_file,
+        when_refused=lambda: cache.refresh_secret_now(secret_id),
+    )
+
+
+def probe(client: "SecretsManagerClient", secret_id: str, ca_file: str) -> Client:
+    """Reads AWSCURRENT anew before each login."""
+    return Client(
+        read=lambda: client.get_secret_value(SecretId=secret_id)["SecretString"],
+        ca_file=ca_file,
+        when_refused=lambda: None,
+    )

@@ -1,0 +1,111 @@
+"""`make demo`, as somebody who pipes it, breaks it, or interrupts it."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from testkit.servers.postgres import find_binaries
+from tests.conftest import no_server
+from tests.integration.test_nothing_is_left import processes_with
+
+ROOT = Path(__file__).parents[2]
+SABOTAGED = """
+import sys
+import demo.__main__ as demo
+import rotators.postgres.target as target
+demo.ROTATIONS, demo.SLOW_MOTION, demo.RECOVERY = 1, 0, 1
+target.Postgres.change_password = lambda *_: None
+{more}
+sys.exit(demo.main())
+"""
+
+
+@contextmanager
+def demo(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
+    """The demo in a process of its own, with a folder for all that it makes; nothing is left of it at the end."""
+    if find_binaries() is None:
+        no_server("no PostgreSQL")
+    with tempfile.TemporaryDirectory() as own:
+        folder = Path(own)
+        folder.chmod(0o755)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        with subprocess.Popen(
+            [sys.executable, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env={**environment, "TMPDIR": own},
+        ) as process:
+            yield process, folder
+            process.wait(60)
+        end = time.monotonic() + 20
+        while (processes_with(own) or [*folder.iterdir()]) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert processes_with(own) == []
+        assert [*folder.iterdir()] == []
+
+
+def test_piped_it_is_readable_and_every_promise_holds() -> None:
+    """Under 60 s, a line a step, no control characters, the table, exit code 0."""
+    started = time.monotonic()
+    with demo("-m", "demo") as (process, _):
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert time.monotonic() - started < 60
+    assert "\x1b" not in output
+    assert max(map(len, output.splitlines())) <= 120
+    for number in range(1, 6):
+        for step in ("createSecret", "setSecret     S1", "testSecret", "finishSecret"):
+            assert f"rotation {number}  {step}" in output
+    for part in (
+        "AWSCURRENT refused",
+        "│    10 │",
+        "refused: one user has one password",
+        "0 passwords",
+        "Every promise held",
+    ):
+        assert part in output
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("", "Rotation 1 failed: LoginRejected"),
+        ("target.Postgres.check = lambda *_: None", "AWSCURRENT does not log in after rotation 1."),
+    ],
+    ids=["a rotation fails", "a rotation says that it succeeded"],
+)
+def test_a_broken_promise_is_an_exit_code(more: str, says: str) -> None:
+    """A target that does not do what it says: the demo sees it, and does not say that all is well."""
+    with demo("-c", SABOTAGED.format(more=more)) as (process, _):
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, output
+    assert "A promise broke" in output
+    assert says in output
+    assert "Every promise held" not in output
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("after", ["rotation 1", "up in", "starting"])
+def test_interrupted_it_leaves_nothing(sent: signal.Signals, after: str) -> None:
+    """At any moment, by any signal: no process, no folder; `demo` looks."""
+    with demo("-u", "-m", "demo") as (process, folder):
+        assert process.stdout is not None
+        if after == "starting":
+            while not [*folder.iterdir()]:
+                time.sleep(0.005)
+        else:
+            while after not in process.stdout.readline():
+                pass
+        process.send_signal(sent)
+        process.communicate(timeout=30)
+    assert process.returncode not in (0, None)

@@ -1,0 +1,172 @@
+"""The handler: one line and one metric a step, errors in our words, nothing of a defect's message."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from common.errors import RotationError, TargetUnavailable, UnexpectedError
+from common.handler import Handler, rotation_handler
+from common.password import PasswordPolicy
+from common.secret import Account, Secret
+from common.strategy import SingleUser
+from testkit.simulator import Rotation, Simulator
+
+CANARY = "canary-PASSWORD-77"
+VALUE = {"username": "app", "password": CANARY}
+
+
+@dataclass
+class Broken:
+    """A target that fails as it is told."""
+
+    failure: Exception | None = None
+    name: str = "broken"
+    password_policy: ClassVar[PasswordPolicy] = PasswordPolicy(shortest=8, longest=64)
+    calls: int = 0
+
+    def account(self, secret: Secret) -> Account:
+        """The user, at no server."""
+        return Account("broken", "db", 1, secret.text("username"))
+
+    def check(self, login: Secret) -> None:
+        """As told."""
+        assert login["password"]
+        self.calls += 1
+        if self.failure:
+            raise self.failure
+
+    def change_password(self, login: Secret, pending: Secret) -> None:
+        """As told."""
+        assert pending["password"]
+        self.check(login)
+
+
+def rotated(aws: Simulator, target: Broken) -> Rotation:
+    """One rotation of a secret by this target."""
+    client = aws.client()
+    client.create_secret(Name="app", SecretString=json.dumps(VALUE))
+    handler = rotation_handler(SingleUser(target), client=client)
+    aws.tries = 1
+    return aws.rotate("app", RotationLambdaARN=aws.add_function("f", handler).arn)
+
+
+def lines(rotation: Rotation) -> list[dict[str, Any]]:
+    """The structured log lines and metrics of a rotation."""
+    return [record for run in rotation.runs if run.invocation for record in run.invocation.records()]
+
+
+def test_one_line_and_one_metric_a_step(aws: Simulator) -> None:
+    """What an operator searches for, and what alarms count."""
+    rotation = rotated(aws, Broken())
+    records = lines(rotation)
+    assert len(records) == 2 * 4
+    line, metric = records[2], records[3]
+    assert {name: line[name] for name in ("level", "message", "step", "outcome", "case", "strategy", "target")} == {
+        "level": "INFO",
+        "message": "step succeeded",
+        "step": "setSecret",
+        "outcome": "succeeded",
+        "case": "S1",
+        "strategy": "single-user",
+        "target": "broken",
+    }
+    assert (line["secret_id"], line["version"]) == (rotation.arn, rotation.token)
+    assert isinstance(line["milliseconds"], int)
+    (declared,) = metric["_aws"]["CloudWatchMetrics"]
+    assert declared["Namespace"] == "Keyturn"
+    assert declared["Dimensions"] == [["target", "strategy", "step"]]
+    assert {entry["Name"]: entry["Unit"] for entry in declared["Metrics"]} == {
+        "StepSucceeded": "Count",
+        "StepDuration": "Milliseconds",
+    }
+    assert (metric["step"], metric["StepSucceeded"]) == ("setSecret", [1.0])
+
+
+def test_a_failed_step(aws: Simulator) -> None:
+    """The line has the code, what happened and the fix; the metric has the code as its reason."""
+    rotation = rotated(aws, Broken(TargetUnavailable("target-silent", "No answer.", "Look.")))
+    line, metric = lines(rotation)[-2:]
+    assert (line["level"], line["outcome"]) == ("ERROR", "failed")
+    assert (line["error_code"], line["what"], line["fix"]) == ("target-silent", "No answer.", "Look.")
+    assert metric["reason"] == "target-silent"
+    assert metric["StepFailed"] == [1.0]
+    assert rotation.error == "TargetUnavailable: No answer. Look. [target-silent]"
+
+
+def test_an_unavailable_server_is_tried_twice(aws: Simulator) -> None:
+    """Once more, and only where nothing was learned."""
+    target = Broken(TargetUnavailable("target-silent", "No answer.", "Look."))
+    rotated(aws, target)
+    assert target.calls == 2
+
+
+def test_a_defect_is_told_by_type_and_frames(aws: Simulator) -> None:
+    """Its message may hold a value, and is neither logged nor raised; nor is it reachable by the error's context."""
+    target = Broken(KeyError(CANARY))
+    rotation = rotated(aws, target)
+    assert "Unexpected KeyError at tests/unit/test_handler.py" in str(rotation.error)
+    assert "in check" not in str(rotation.error)
+    assert "[unexpected]" in str(rotation.error)
+    assert CANARY not in rotation.log + str(rotation.error)
+
+
+def call(handler: Handler, event: object) -> RotationError:
+    """The error that this event ends in."""
+
+    class Context:
+        aws_request_id = "r"
+
+        def get_remaining_time_in_millis(self) -> int:
+            return 30_000
+
+    with pytest.raises(RotationError) as error:
+        handler(event, Context())
+    return error.value
+
+
+def test_the_error_that_is_raised_carries_no_other(aws: Simulator) -> None:
+    """No __cause__ or __context__ that a runtime, a tracer or an error tracker would print."""
+    client = aws.client()
+    client.create_secret(Name="app", SecretString=json.dumps(VALUE))
+    handler = rotation_handler(SingleUser(Broken(KeyError(CANARY))), client=client)
+    function = aws.add_function("f", lambda *_: None)
+    aws.rotate("app", RotationLambdaARN=function.arn)
+    token = aws.rotations[-1].token
+    client.put_secret_value(
+        SecretId="app", SecretString=json.dumps(VALUE), ClientRequestToken=token, VersionStages=["AWSPENDING"]
+    )
+    error = call(handler, {"Step": "testSecret", "SecretId": "app", "ClientRequestToken": token})
+    assert isinstance(error, UnexpectedError)
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
+def test_known_values_are_masked_wherever_they_appear(aws: Simulator) -> None:
+    """An error of a careless target that quotes the password: masked in the log line and in the exception."""
+    rotation = rotated(aws, Broken(TargetUnavailable("target-silent", f"No answer to {CANARY}.", f"Not {CANARY}?")))
+    assert CANARY not in rotation.log + str(rotation.error)
+    assert "No answer to *****." in rotation.log
+
+
+def test_the_rotation_token_is_masked(aws: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is sensitive: whoever has it may write the secret."""
+    handler = rotation_handler(SingleUser(Broken()), client=aws.client())
+    rotation_token = "r0tation-" * 5
+    event = {
+        "Step": "createSecret",
+        "SecretId": rotation_token,
+        "ClientRequestToken": "t",
+        "RotationToken": rotation_token,
+    }
+    assert rotation_token not in str(call(handler, event))
+    assert rotation_token not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("event", [None, {}, {"Step": "x", "SecretId": "s", "ClientRequestToken": "t"}])
+def test_a_malformed_event_is_logged_too(aws: Simulator, capsys: pytest.CaptureFixture[str], event: object) -> None:
+    """Whatever it is, there is a line and a metric, and no call."""
+    error = call(rotation_handler(SingleUser(Broken()), client=aws.client()), event)
+    line, metric = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["error_code"] == metric["reason"] == error.code
+    assert not aws.calls

@@ -63,7 +63,7 @@ class Demo:
         if not old_is_refused:
             broken.append(f"The password from before rotation {number} still logs in.")
         self._wait_for_recovery(number, broken)
-        fate = "refused: one user has one password" if old_is_refused else "still accepted"
+        fate = "refused" if old_is_refused else "still accepted"
         gaps = gap(self.probe, rotation), gap(self.app, rotation)
         return Measured(rotation, slow, calls, *gaps, fate, tuple(broken))
 

@@ -4,6 +4,7 @@ Everything is started here and gone at the end, also after Ctrl-C: a PostgreSQL 
 simulator, the function, two clients. The exit code is 1 where a promise broke.
 """
 
+import argparse
 import json
 import os
 import secrets
@@ -14,15 +15,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from demo.clients import Client, application, log_in, probe
 from demo.measure import Measured, gap, refused_outside
-from demo.view import live, print_step, summary, verdict
+from demo.view import live, picture, print_step, summary, verdict
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
 from testkit.simulator import PythonFunction, Rotation, Simulator
 
@@ -151,11 +153,7 @@ def show_live(demo: Demo) -> None:
         worker.start()
         while True:
             alive = worker.is_alive()
-            rotation = demo.aws.rotations[-1] if demo.aws.rotations else None
-            title = f"Keyturn: rotation {len(demo.aws.rotations)} of {ROTATIONS}" + (
-                ", in slow motion" if len(demo.aws.rotations) == 1 else ""
-            )
-            view.update(live(title, demo.stages(), rotation, demo.app, demo.probe), refresh=True)
+            view.update(frame(demo), refresh=True)
             if not alive:
                 return
             time.sleep(0.08)
@@ -180,8 +178,15 @@ def show_lines(demo: Demo) -> None:
     demo.console.print()
 
 
-def main() -> int:
-    """The exit code: 0 where every promise held."""
+def frame(demo: Demo) -> RenderableType:
+    """The live view as it is now."""
+    number = len(demo.aws.rotations)
+    title = f"Keyturn: rotation {number} of {ROTATIONS}" + (", in slow motion" if number == 1 else "")
+    return live(title, demo.stages(), demo.aws.rotations[-1] if number else None, demo.app, demo.probe)
+
+
+def main(svg: Path | None = None) -> int:
+    """The exit code: 0 where every promise held. svg: where to write a picture of the end."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     # The view's own stdout: while the function runs, sys.stdout is its log.
@@ -193,13 +198,19 @@ def main() -> int:
         broken = demo.broken_promises()
         if len(demo.measured) < ROTATIONS:
             broken.append(f"Only {len(demo.measured)} of {ROTATIONS} rotations were made.")
-        console.print(summary(demo.measured, demo.app, demo.probe, demo.leaks()))
-        console.print(verdict(broken))
+        end = summary(demo.measured, demo.app, demo.probe, demo.leaks()), verdict(broken)
+        console.print(*end, sep="\n")
+        if svg:
+            svg.write_text(picture("make demo", frame(demo), *end))
     return 1 if broken else 0
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="Rotate a real PostgreSQL password and watch it."
+    )
+    parser.add_argument("--svg", type=Path, help="write a picture of the end to this file")
     try:
-        sys.exit(main())
+        sys.exit(main(parser.parse_args().svg))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,7 +1,10 @@
 """What the demo shows: a live view on a terminal, a line a step elsewhere, a table and a verdict at the end."""
 
+import io
+import re
 from collections.abc import Mapping
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -68,6 +71,15 @@ def _state(client: Client) -> Text:
     return Text("logs in", "green") if client.works else Text("refused", "red")
 
 
+def picture(title: str, *renderables: RenderableType) -> str:
+    """The renderables as an SVG, in whatever monospaced font the reader has."""
+    recorder = Console(record=True, width=110, file=io.StringIO())
+    recorder.print(*renderables, sep="\n")
+    return recorder.export_svg(
+        title=title, code_format=re.sub("@font-face {{.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    )
+
+
 def print_step(console: Console, number: int, rotation: Rotation, run: StepRun) -> None:
     """One line for a step that is over: for files and pipes."""
     outcome = run.invocation.error if run.invocation and run.invocation.error else _NOTES[run.step]
@@ -95,13 +107,11 @@ def summary(measured: list[Measured], app: Client, probe: Client, leaks: int) ->
             f"{one.app_gap:.1f} s",
             one.old_password,
         )
-    figures = Table.grid(padding=(0, 2))
-    for client, what in (
-        (probe, "by a probe that reads AWSCURRENT anew each time"),
-        (app, "by an app that caches it with AWS's library, which waits 2.5 to 5 s before it refreshes"),
-    ):
-        figures.add_row(f"{len(client.logins)} logins tried, {client.failed} refused", what)
-    figures.add_row(f"{leaks} passwords", "in the logs of the function and of the server")
+    figures = Text(
+        f"probe, reads AWSCURRENT anew each time:               {len(probe.logins)} logins tried, {probe.failed} refused\n"
+        f"app, caches it; AWS's library waits 2.5 to 5 s:       {len(app.logins)} logins tried, {app.failed} refused\n"
+        f"passwords in the function's and the server's logs:    {leaks}"
+    )
     return Group(table, figures)
 
 

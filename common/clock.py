@@ -6,24 +6,49 @@ in which to report. The end of the invocation is ambient: whoever waits asks `at
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from common.errors import TargetUnavailable
 
+GUARD_AGAIN = 5.0  # seconds after which a step makes sure that it is still wanted
 MARGIN = 2.0  # seconds, to write the log line and answer
 _end: ContextVar[float] = ContextVar("end", default=math.inf)
+_start: ContextVar[float] = ContextVar("start", default=math.inf)
+_guard: ContextVar[Callable[[], None]] = ContextVar("guard", default=lambda: None)
 
 
 @contextmanager
 def until_timeout(seconds: float) -> Iterator[None]:
     """Inside, nobody waits past `seconds` from now, less the margin."""
-    token = _end.set(time.monotonic() + seconds - MARGIN)
+    now = time.monotonic()
+    start, end = _start.set(now), _end.set(now + seconds - MARGIN)
     try:
         yield
     finally:
-        _end.reset(token)
+        _start.reset(start)
+        _end.reset(end)
+
+
+@contextmanager
+def guarded_by(guard: Callable[[], None]) -> Iterator[None]:
+    """Inside, `before_change` calls this guard, which raises where the step must not act any more."""
+    token = _guard.set(guard)
+    try:
+        yield
+    finally:
+        _guard.reset(token)
+
+
+def before_change() -> None:
+    """Every target calls this directly before it changes anything, after it has logged in.
+
+    A delivery that hung (a slow login, a frozen process) must not act in the next rotation: a step that has been under
+    way for long guards again.
+    """
+    if time.monotonic() - _start.get() > GUARD_AGAIN:
+        _guard.get()()
 
 
 def left() -> float:

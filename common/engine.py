@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from common import clock
-from common.errors import MalformedSecret, NotRotatable, TargetUnavailable
+from common.errors import NotRotatable, TargetUnavailable
 from common.event import Event
 from common.guard import Description, already_done
+from common.rotation import Rotation
 from common.secret import Secret
 from common.settings import Settings
 from common.store import Store
@@ -21,6 +22,9 @@ from common.strategy import Strategy
 
 T = TypeVar("T")
 RETRY_PAUSE = 1.0  # seconds before the one retry of a server that was unavailable
+# Reads of Secrets Manager may lag behind its writes: seconds before each further look at what may just not be seen yet.
+LAG_PAUSES = (0.2, 0.5, 1.0)
+LAGGING = {"version-unknown", "version-not-pending", "version-empty"}  # G2, G4, and a pending value that is missing
 
 
 @dataclass
@@ -38,11 +42,28 @@ class Report:
 def run_step(event: Event, store: Store, strategies: Sequence[Strategy], report: Report) -> None:
     """Do one step; RotationError where it cannot be done."""
     report.target = strategies[0].target.name
-    secret = store.describe(event.secret_id)
-    if already_done(secret, event.token):
+
+    def guard() -> Description | None:
+        """G1 to G4: the secret, None where the rotation is over (G3)."""
+        secret = store.describe(event.secret_id)
+        return None if already_done(secret, event.token) else secret
+
+    secret = _patiently(guard)
+    if secret is None:
         report.case = "G3"
         return
-    Step(event, store, secret, strategies, report).run()
+    with clock.guarded_by(lambda: _still_wanted(guard)):
+        Step(event, store, secret, strategies, report).run()
+
+
+def _still_wanted(guard: Callable[[], Description | None]) -> None:
+    """The guard again, before a change that comes late: nothing may be changed any more where the rotation is over."""
+    if guard() is None:
+        raise NotRotatable(
+            "too-late",
+            "Another delivery of this step has finished the rotation while this one hung.",
+            "Nothing was changed, nothing is to be done. If it happens often, look for what delays the function.",
+        )
 
 
 @dataclass(frozen=True)
@@ -74,18 +95,21 @@ class Step:
     def set(self) -> None:
         """setSecret: make the server accept pending."""
         strategy, current = self._read("AWSCURRENT")
-        _, pending = self._read("AWSPENDING")
+        pending = _patiently(lambda: self.store.read(self.secret, "AWSPENDING"))
+        strategy.target.account(pending)
         strategy.judge(current, pending)  # G5
-        self.report.case = _retried(lambda: strategy.accept(current, pending, self._previous))
+        rotation = Rotation(current, pending, self._settings, self.store, self.event, self.secret, strategy.target)
+        self.report.case = _retried(lambda: strategy.accept(rotation))
 
     def test(self) -> None:
         """testSecret: pending logs in. Works alone too, as RotateImmediately=false calls it."""
         strategy, pending = self._read("AWSPENDING")
-        _retried(lambda: strategy.target.check(pending))
+        _retried(lambda: strategy.prove(pending))
 
     def finish(self) -> None:
         """finishSecret: one call moves AWSCURRENT. AWSPENDING stays on that version: the service's own end state."""
-        self.report.strategy = self._settings.choose(self.strategies).name
+        strategy = self._settings.choose(self.strategies, None)
+        self.report.strategy = strategy.name if strategy else None
         self.store.promote(self.secret, self.event.token)
 
     @property
@@ -94,18 +118,23 @@ class Step:
 
     def _read(self, stage: str) -> tuple[Strategy, Secret]:
         """The value that holds a label, its fields checked, and the strategy that serves it."""
-        value = self.store.read(self.secret, stage)
-        strategy = self._settings.choose(self.strategies)
+        value = _patiently(lambda: self.store.read(self.secret, stage))
+        strategy = self._settings.choose(self.strategies, value) or self.strategies[0]
         self.report.strategy = strategy.name
         strategy.target.account(value)
         return strategy, value
 
-    def _previous(self) -> Secret | None:
-        """AWSPREVIOUS, read only where it is needed; None where there is none that can be read."""
+
+def _patiently(read: Callable[[], T]) -> T:
+    """Read once more, up to three times within 2 s, where what is missing may only not be seen yet."""
+    for pause in LAG_PAUSES:
         try:
-            return self.store.read(self.secret, "AWSPREVIOUS")
-        except (NotRotatable, MalformedSecret):
-            return None
+            return read()
+        except NotRotatable as error:
+            if error.code not in LAGGING:
+                raise
+        time.sleep(pause)
+    return read()
 
 
 def _retried(act: Callable[[], T]) -> T:

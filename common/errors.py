@@ -10,6 +10,9 @@
     └── TargetError           the secret's server cannot be used as the secret says: stop, trying again is no use
         ├── LoginRejected     the server knows the login and refuses it: go on to the next credential
         ├── ChangeRefused     logged in, but the server refuses the change
+        │   ├── PolicyRefused     its password policy does: another password may do (S6)
+        │   ├── ChangeForbidden   the user may not change its own password: an admin may (S1b)
+        │   └── TakeoverRefused   the other user is not provably this secret's (W5)
         └── TargetUnavailable no answer about the login: stop, and try again later
 
 Every error carries a code that never changes (the table is docs/errors.md), what happened, and what to do about it. Its
@@ -67,6 +70,18 @@ class LoginRejected(TargetError):
 
 class ChangeRefused(TargetError):
     """Logged in, but the server refuses the change."""
+
+
+class PolicyRefused(ChangeRefused):
+    """The server's password policy refuses the password. Another one may do."""
+
+
+class ChangeForbidden(ChangeRefused):
+    """The user may not change its own password. An admin may."""
+
+
+class TakeoverRefused(ChangeRefused):
+    """The other user exists, and taking it over could give somebody what he has not: W5."""
 
 
 class TargetUnavailable(TargetError):

@@ -22,6 +22,11 @@ class Description:
     stages: Mapping[str, frozenset[str]]
     tags: Mapping[str, str]
 
+    @property
+    def account_id(self) -> str:
+        """The AWS account that the secret is of: the fifth field of its ARN."""
+        return self.arn.split(":")[4] if self.arn.count(":") > 4 else ""  # noqa: PLR2004  arn:partition:service:region:account
+
     def version(self, stage: str) -> str | None:
         """The id of the version that holds the label, None where no version does."""
         return next((version for version, labels in self.stages.items() if stage in labels), None)

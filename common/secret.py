@@ -122,6 +122,11 @@ class Secret(Mapping[str, object]):
         return port
 
     @property
+    def admin(self) -> str | None:
+        """The field `masterarn`: the secret of the admin that may act for this one's user."""
+        return None if self.get("masterarn") is None else self.text("masterarn")
+
+    @property
     def tls(self) -> bool:
         """Whether to speak TLS, verified. Only false switches it off; nonsense is an error, never plaintext."""
         value = self.get("ssl", True)

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from common.errors import BadSetting
 from common.password import CLASSES, PasswordPolicy, PasswordRecipe
+from common.secret import Secret
 
 _TRUE, _FALSE = ("true", "1", "yes", "y"), ("false", "0", "no", "n", "")
 _CLASS_VARIABLES = {f"EXCLUDE_{name.upper()}": name for name in CLASSES}
@@ -40,14 +41,35 @@ class Settings:
     tags: Mapping[str, str]
     environment: Mapping[str, str]
 
-    def choose(self, strategies: Sequence[S]) -> S:
-        """The strategy that the tag `rotation:strategy` names, else ROTATION_STRATEGY, else the first one."""
+    def choose(self, strategies: Sequence[S], value: Secret | None) -> S | None:
+        """The strategy for a secret with this value.
+
+        The one that the tag `rotation:strategy` names, else ROTATION_STRATEGY, else alternating-users where the value
+        names an admin secret and the function has that strategy, else the first. None where it depends on the value,
+        and that is not at hand.
+        """
         by_name = {strategy.name: strategy for strategy in strategies}
         for source, name in self._given("rotation:strategy", "ROTATION_STRATEGY"):
             if name not in by_name:
                 raise _nonsense(source, f"one of the strategies of this function: {', '.join(by_name)}")
             return by_name[name]
-        return strategies[0]
+        alternating = by_name.get("alternating-users")
+        if alternating is None or (value is not None and value.admin is None):
+            return strategies[0]
+        return alternating if value is not None else None
+
+    def reconciles(self, user: str) -> bool:
+        """W6: whether the tag `rotation:reconcile` names this very user, whom the admin may then reset."""
+        return self.tags.get("rotation:reconcile") == user
+
+    def username_limit(self, longest: int) -> int:
+        """How long a user's name may be: USERNAME_CHARACTER_LIMIT, else what the target takes."""
+        text = self.environment.get("USERNAME_CHARACTER_LIMIT")
+        if not text:
+            return longest
+        if not (text.isdecimal() and 1 <= int(text) <= longest):
+            raise _nonsense("The environment variable USERNAME_CHARACTER_LIMIT", f"a number from 1 to {longest}")
+        return int(text)
 
     def password_recipe(self, policy: PasswordPolicy) -> PasswordRecipe:
         """How a new password for a target with this policy is made."""

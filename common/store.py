@@ -4,6 +4,7 @@ Every call names the version by its id, out of one DescribeSecret: labels are re
 moves meanwhile cannot mix two versions.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from common.secret import Secret, parse_secret
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef, ListSecretVersionIdsRequestTypeDef
 
 # Error code of the service: (our code, what to do).
 _FIXES = {
@@ -63,21 +65,39 @@ class Store:
                 f"{secret.arn} has no version that holds {stage}.",
                 "Store a value by PutSecretValue before rotating.",
             )
-        name = f"{stage} of {secret.arn}"
-        with _translated("GetSecretValue", secret.arn):
+        return self.read_version(secret.arn, version, f"{stage} of {secret.arn}")
+
+    def read_version(self, secret_id: str, version: str, name: str) -> Secret:
+        """The value of one version, by its id; `name` is what errors call it."""
+        with _translated("GetSecretValue", secret_id):
             try:
-                answer = self._client.get_secret_value(SecretId=secret.arn, VersionId=version)
+                answer = self._client.get_secret_value(SecretId=secret_id, VersionId=version)
             except self._client.exceptions.ResourceNotFoundException:
                 raise NotRotatable(
                     "version-empty",
                     f"{name} (version {version}) has no value.",
                     "createSecret has not stored one: see its error; the next try starts with it.",
                 ) from None
-        if "SecretString" not in answer:
-            raise MalformedSecret(
-                "secret-not-json", f"The value of {name} is binary.", "Store it as a JSON SecretString."
-            )
-        return parse_secret(answer["SecretString"], name)
+        return _parsed(answer, name)
+
+    def read_other(self, secret_id: str) -> tuple[str, Secret]:
+        """AWSCURRENT of another secret: (the ARN that the service answers, the value)."""
+        with _translated("GetSecretValue", secret_id):
+            answer = self._client.get_secret_value(SecretId=secret_id)
+        return answer["ARN"], _parsed(answer, f"AWSCURRENT of {answer['ARN']}")
+
+    def unlabelled(self, secret: Description) -> list[str]:
+        """The ids of the versions without a staging label, newest first."""
+        found: list[tuple[dt.datetime, str]] = []
+        request: ListSecretVersionIdsRequestTypeDef = {"SecretId": secret.arn, "IncludeDeprecated": True}
+        while True:
+            with _translated("ListSecretVersionIds", secret.arn):
+                page = self._client.list_secret_version_ids(**request)
+            entries = page.get("Versions", [])
+            found += [(one["CreatedDate"], one["VersionId"]) for one in entries if not one.get("VersionStages")]
+            if not page.get("NextToken"):
+                return [version for _, version in sorted(found, reverse=True)]
+            request["NextToken"] = page["NextToken"]
 
     def stage(self, event: Event, pending: Secret) -> None:
         """Put the value under the event's token as AWSPENDING. A value that is there already stays: G5 will judge it."""
@@ -94,6 +114,13 @@ class Store:
             except self._client.exceptions.ResourceExistsException:
                 return
 
+    def unstage(self, secret: Description, token: str) -> None:
+        """Take AWSPENDING off the token's version: this rotation is over, a new one may start."""
+        with _translated("UpdateSecretVersionStage", secret.arn):
+            self._client.update_secret_version_stage(
+                SecretId=secret.arn, VersionStage="AWSPENDING", RemoveFromVersionId=token
+            )
+
     def promote(self, secret: Description, token: str) -> None:
         """Move AWSCURRENT to the token's version; the service moves AWSPREVIOUS by itself."""
         current = secret.version("AWSCURRENT")
@@ -105,6 +132,12 @@ class Store:
                 MoveToVersionId=token,
                 **moved_from,
             )
+
+
+def _parsed(answer: "GetSecretValueResponseTypeDef", name: str) -> Secret:
+    if "SecretString" not in answer:
+        raise MalformedSecret("secret-not-json", f"The value of {name} is binary.", "Store it as a JSON SecretString.")
+    return parse_secret(answer["SecretString"], name)
 
 
 @contextmanager

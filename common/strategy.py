@@ -1,19 +1,24 @@
 """Strategies: who the pending credential is, and how it gets accepted.
 
-A strategy decides; the target does. The numbered cases (S1, S2, …) are those of docs/how-it-works.md; log lines, tests
+A strategy decides; the target does. The numbered cases (S1, A1, …) are those of docs/how-it-works.md; log lines, tests
 and comments use the numbers.
 """
 
-from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from common.errors import LoginRejected, MalformedSecret
+from common.errors import (
+    ChangeForbidden,
+    LoginRejected,
+    MalformedSecret,
+    NotRotatable,
+    PolicyRefused,
+    TakeoverRefused,
+)
 from common.guard import same_but_for
+from common.rotation import Rotation
 from common.secret import Secret
 from common.settings import Settings
-from common.target import ChangesPassword, Target
-
-OlderVersion: TypeAlias = Callable[[], Secret | None]
+from common.target import ChangesPassword, ClonesUsers, Pair, Target
 
 
 class Strategy(Protocol):
@@ -37,8 +42,12 @@ class Strategy(Protocol):
         """G5: NotRotatable where pending is not what `propose` could have made of current."""
         ...
 
-    def accept(self, current: Secret, pending: Secret, previous: OlderVersion) -> str:
+    def accept(self, rotation: Rotation) -> str:
         """setSecret: make the server accept pending; answers the number of the case that applied."""
+        ...
+
+    def prove(self, pending: Secret) -> None:
+        """testSecret: pending logs in, and has what it can show alone."""
         ...
 
 
@@ -59,58 +68,163 @@ class SingleUser:
         """G5 and W4: another password, nothing else."""
         same_but_for({"password"}, current, pending)
 
-    def accept(self, current: Secret, pending: Secret, previous: OlderVersion) -> str:
-        """S1 to S3; S1b and S4 to S6 have their place here, in this order.
+    def prove(self, pending: Secret) -> None:
+        """Pending logs in."""
+        self.target.check(pending)
 
-        current is tried first: it is right in every normal rotation, so no login fails and no lock-out comes nearer.
-        """
-        # S1: as current, in its one login, change the password.
+    def accept(self, rotation: Rotation) -> str:
+        """S1 to S6. AWSCURRENT first: it is right in every normal rotation, so no login fails and no lock-out nears."""
         try:
-            self.target.change_password(current, pending)
+            return self._accept(rotation)
+        except PolicyRefused:
+            # S6: refused by the server's policy. Unless an earlier try got it accepted, let a new rotation choose again.
+            if logs_in(self.target, rotation.pending):
+                return "S6"
+            rotation.give_up_pending()
+            raise
+
+    def _accept(self, rotation: Rotation) -> str:
+        # S1: as current, in its one login, change the password (S1b: the admin does).
+        try:
+            return self._change(rotation, rotation.current, "S1")
+        except LoginRejected as rejected:
+            refused = rejected
+        # S2: current rejected, pending logs in: an earlier try came this far.
+        if logs_in(self.target, rotation.pending):
+            return "S2"
+        tried = ["AWSCURRENT", "AWSPENDING"]
+        # S3: previous logs in. S4: a version without a label does, which an abandoned rotation has left.
+        for label, login in rotation.logins(rotation.current):
+            tried.append(label)
+            try:
+                return self._change(rotation, login, "S3" if label == "AWSPREVIOUS" else "S4")
+            except LoginRejected:
+                continue
+        # S5: the admin, where the tag names the very user (W6).
+        account = self.target.account(rotation.current)
+        if rotation.current.admin and rotation.settings.reconciles(account.user):
+            rotation.as_admin(lambda admin: self.target.reset_password(admin, rotation.pending))
+            return "S5"
+        raise nobody_logs_in(str(account), tried, rotation.notes, refused)
+
+    def _change(self, rotation: Rotation, login: Secret, case: str) -> str:
+        """Change the password in this login; by the admin (S1b) where the user may not change itself."""
+        try:
+            self.target.change_password(login, rotation.pending)
+        except ChangeForbidden:
+            if rotation.current.admin is None:
+                raise
+            rotation.as_admin(lambda admin: self.target.reset_password(admin, rotation.pending))
+            return f"{case}b"
+        return case
+
+
+class AlternatingUsers:
+    """Two users with the same rights, by turns: the admin readies the one that nobody uses. AWSCURRENT always works."""
+
+    name = "alternating-users"
+
+    def __init__(self, target: ClonesUsers) -> None:
+        self.target = target
+
+    def propose(self, current: Secret, settings: Settings, name: str) -> Secret:
+        """The other user of the pair, with a new password."""
+        if current.admin is None:
+            raise MalformedSecret(
+                "secret-field-missing",
+                f"The field 'masterarn' of {current.name} is missing: alternating users need an admin.",
+                "Add the ARN of the admin's secret, or set the tag rotation:strategy to single-user.",
+            )
+        pair = self._pair(current)
+        limit = settings.username_limit(self.target.longest_username)
+        if len(pair.clone.encode()) > limit:
+            raise current.wrong("username", f"leaves no room for the clone {pair.clone!r}: {limit} bytes at most")
+        password = settings.password_recipe(self.target.password_policy).make()
+        return current.with_fields(name, username=pair.other(current.text("username")), password=password)
+
+    def judge(self, current: Secret, pending: Secret) -> None:
+        """G5 and W4: another password, and exactly current's other name."""
+        same_but_for({"password", "username"}, current, pending)
+        expected = self._pair(current).other(current.text("username"))
+        if pending.text("username") != expected:
+            raise NotRotatable(
+                "pending-differs",
+                f"The user of {pending.name} is not {expected!r}, AWSCURRENT's other one.",
+                "Nothing was changed. Somebody wrote this version, or the strategy was changed in mid-rotation: remove "
+                "AWSPENDING from it by UpdateSecretVersionStage, then rotate again.",
+            )
+
+    def prove(self, pending: Secret) -> None:
+        """Pending logs in; a clone is a member of its base."""
+        self.target.check_alternate(pending, self._pair(pending))
+
+    def accept(self, rotation: Rotation) -> str:
+        """A1 to A4."""
+        case = self._prove_current(rotation)
+        try:
+            try:
+                self._ready(rotation, proven=False)
+            except TakeoverRefused:
+                # W5: a version of this secret that names the other user must log in as it.
+                if not any(logs_in(self.target, login) for _, login in rotation.logins(rotation.pending)):
+                    raise
+                self._ready(rotation, proven=True)
+        except PolicyRefused:
+            # A3: unless pending logs in already; A4: as S6.
+            if logs_in(self.target, rotation.pending):
+                return "A3"
+            rotation.give_up_pending()
+            raise
+        return case
+
+    def _prove_current(self, rotation: Rotation) -> str:
+        """A1: somebody who knows a password of current's user has written this secret. That is the proof."""
+        try:
+            self.target.check(rotation.current)
         except LoginRejected as rejected:
             refused = rejected
         else:
-            return "S1"
-        # S2: current rejected, pending logs in: an earlier try came this far.
-        if self._logs_in(pending):
-            return "S2"
-        # S3: previous logs in: somebody, or an abandoned rotation, left the server one version behind.
-        tried = ["AWSCURRENT", "AWSPENDING"]
-        login = self._as_current(current, previous())
-        if login is not None:
-            tried.append("AWSPREVIOUS")
-            try:
-                self.target.change_password(login, pending)
-            except LoginRejected:
-                pass
-            else:
-                return "S3"
-        raise nobody_logs_in(str(self.target.account(current)), tried, refused)
+            return "A3"
+        tried = ["AWSCURRENT"]
+        for label, login in rotation.logins(rotation.current):
+            tried.append(label)
+            if logs_in(self.target, login):
+                return "A1"
+        raise nobody_logs_in(str(self.target.account(rotation.current)), tried, rotation.notes, refused)
 
-    def _logs_in(self, login: Secret) -> bool:
-        try:
-            self.target.check(login)
-        except LoginRejected:
-            return False
-        return True
+    def _ready(self, rotation: Rotation, *, proven: bool) -> None:
+        """A2 and A3, on one connection of the admin's."""
+        pair = self._pair(rotation.current)
+        rotation.as_admin(
+            lambda admin: self.target.alternate(admin, rotation.current, rotation.pending, pair, proven=proven)
+        )
 
-    def _as_current(self, current: Secret, older: Secret | None) -> Secret | None:
-        """current with the older version's password, where both are the same account; TLS if either asks for it."""
-        try:
-            if older is None or self.target.account(older) != self.target.account(current):
-                return None
-            tls = current.tls or older.tls
-        except MalformedSecret:
-            return None
-        return current.with_fields(older.name, password=older["password"], ssl=tls)
+    def _pair(self, secret: Secret) -> Pair:
+        return Pair.of(secret.text("username"))
 
 
-def nobody_logs_in(account: str, tried: list[str], first: LoginRejected) -> LoginRejected:
+def logs_in(target: Target, login: Secret) -> bool:
+    """Whether the server takes this login."""
+    try:
+        target.check(login)
+    except LoginRejected:
+        return False
+    return True
+
+
+def nobody_logs_in(account: str, tried: list[str], notes: list[str], first: LoginRejected) -> LoginRejected:
     """No case applies: what was tried, the likely causes, the fix for each."""
     return LoginRejected(
         "no-login-works",
-        f"The server refuses {account} with the password of {', '.join(tried)}. For AWSCURRENT: {first.what}",
+        " ".join(
+            [
+                f"The server refuses {account} with the password of {', '.join(tried)}.",
+                f"For AWSCURRENT: {first.what}",
+                *notes,
+            ]
+        ),
         "Likely causes: the password was changed by hand (put the one that works into the secret by PutSecretValue), a "
-        "second secret rotates the same user (keep one), or an earlier rotation was abandoned after its setSecret (its "
-        "password is in a version without a label). Then rotate again; docs/runbook.md has the commands.",
+        "second secret rotates the same user (keep one), or an abandoned rotation (its password may be in a version "
+        "without a label). Then rotate again; docs/runbook.md has the commands. Where the secret names an admin, the "
+        "tag rotation:reconcile with the user's name lets it reset the password.",
     )

@@ -5,10 +5,31 @@ login and refuses it), ChangeRefused, TargetUnavailable (nothing was learned), o
 of its driver. Each opens and closes a connection of its own.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
+
+SUFFIX = "_clone"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two users who alternate: the base, and the clone that is made of it."""
+
+    base: str
+    clone: str
+
+    @classmethod
+    def of(cls, user: str) -> "Pair":
+        """The pair that this user, either of the two, belongs to. AWS's own functions name the clone so."""
+        base = user.removesuffix(SUFFIX)
+        return cls(base, base + SUFFIX)
+
+    def other(self, user: str) -> str:
+        """The one that this is not."""
+        return self.base if user == self.clone else self.clone
 
 
 class Target(Protocol):
@@ -40,5 +61,36 @@ class ChangesPassword(Target, Protocol):
         """In one login as `login`, set the password of pending's user, who is the same user, to pending's.
 
         Called twice with the same arguments the second call raises LoginRejected, as the login's password is gone.
+        PolicyRefused where the server's policy refuses the password, ChangeForbidden where the user may not change
+        itself. `clock.before_change` is called after the login, directly before the change; so in all that follows.
         """
+        ...
+
+    def reset_password(self, admin: Secret, pending: Secret) -> None:
+        """In one login as the admin, set the password of pending's user.
+
+        ChangeRefused where that user is the admin itself or a superuser (W5). Called twice, it does it again.
+        """
+        ...
+
+
+class ClonesUsers(ChangesPassword, Protocol):
+    """A server on which a user can have a second one, its clone, with the same rights."""
+
+    @property
+    def longest_username(self) -> int:
+        """How long a clone's name may be, in bytes."""
+        ...
+
+    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: "Pair", *, proven: bool) -> None:
+        """In one login as the admin: make pending's user ready (A2), then let it log in with its password (A3).
+
+        proven: a version of this secret has logged in as pending's user. Where it has not, and the user exists,
+        TakeoverRefused unless the server itself shows that the two belong together (W5). ChangeRefused, before any
+        change, where the clone holds what the base lacks. Called twice, it does it again.
+        """
+        ...
+
+    def check_alternate(self, login: Secret, pair: "Pair") -> None:
+        """Log in as either of the pair; TargetError where it is the clone and does not have the base's rights."""
         ...

@@ -1,6 +1,7 @@
 """A certificate authority for tests, and the server certificates that it signs."""
 
 import datetime as dt
+import secrets
 from pathlib import Path
 
 from cryptography import x509
@@ -14,9 +15,11 @@ _DAY = dt.timedelta(days=1)
 class Authority:
     """A root of its own. `pem` is what a client is to trust."""
 
-    def __init__(self, name: str = "Keyturn test root") -> None:
+    def __init__(self, name: str | None = None) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._name = x509.Name(
+            [x509.NameAttribute(NameOID.COMMON_NAME, name or f"Keyturn test root {secrets.token_hex(4)}")]
+        )
         authority = x509.BasicConstraints(ca=True, path_length=None)
         self.pem = _pem(_signed(_draft(self._name, self._name, self._key.public_key(), authority), self._key))
 

@@ -9,7 +9,14 @@ from collections.abc import Callable
 
 import psycopg2
 
-from common.errors import ChangeRefused, LoginRejected, TargetError, TargetUnavailable
+from common.errors import (
+    ChangeForbidden,
+    ChangeRefused,
+    LoginRejected,
+    PolicyRefused,
+    TargetError,
+    TargetUnavailable,
+)
 from common.secret import Account
 
 _NETWORK = (
@@ -142,8 +149,18 @@ def _without_names(text: str) -> str:
 # SQLSTATE: PostgreSQL's manual, appendix A.
 _UNAVAILABLE = ("08", "53", "57", "58")  # connection, resources, operator intervention, system
 _POLICY = "22023"  # invalid_parameter_value: what passwordcheck raises
+_FORBIDDEN = "42501"  # insufficient_privilege
 _LOCKED = "55P03"
 _READ_ONLY = "25006"
+
+
+# Two deliveries at once: "tuple concurrently updated", a role that the other one has just made.
+_MEANWHILE = {
+    _LOCKED: "waited for a lock",
+    "XX000": "changed meanwhile",
+    "42710": "made meanwhile",
+    "23505": "made meanwhile",
+}
 
 
 def statement_error(error: psycopg2.Error, account: Account) -> TargetError:
@@ -156,30 +173,32 @@ def statement_error(error: psycopg2.Error, account: Account) -> TargetError:
             "Put the primary's (writer's) endpoint into the secret's 'host'.",
         )
     if state == _POLICY:
-        return ChangeRefused(
+        return PolicyRefused(
             "password-refused",
             f"The server's password policy refuses the new password of {account}.",
             "Adjust the tag rotation:password-length or rotation:password-profile to the server's policy.",
         )
-    # XX000 is "tuple concurrently updated": two ALTER ROLEs at once.
-    if state is None or state.startswith(_UNAVAILABLE) or state in (_LOCKED, "XX000"):
+    if state is None or state.startswith(_UNAVAILABLE) or state in _MEANWHILE:
         return TargetUnavailable(
             "target-interrupted",
             f"The server broke off a statement of {account} (SQLSTATE {state or 'none'}: {_meaning(state)}).",
             "It is tried again. If it stays: look for locks and restarts in the server's log at this time.",
         )
+    if state == _FORBIDDEN:
+        return ChangeForbidden(
+            "change-forbidden",
+            f"The server does not let {account} do this (SQLSTATE {state}).",
+            "With rds.restrict_password_commands a role needs membership in rds_password to change its password; or name "
+            "an admin's secret by 'masterarn'.",
+        )
     return ChangeRefused(
         "change-refused",
-        f"The server does not let {account} change its password (SQLSTATE {state}).",
-        "42501 means that the role may not: with rds.restrict_password_commands it needs membership in rds_password.",
+        f"The server refuses a statement of {account} (SQLSTATE {state}).",
+        "PostgreSQL's manual, appendix A, says what the SQLSTATE means; the server's log has the statement.",
     )
 
 
 def _meaning(state: str | None) -> str:
-    meanings = {
-        None: "connection lost",
-        "57014": "timed out",
-        _LOCKED: "waited for a lock",
-        "XX000": "changed meanwhile",
-    }
-    return meanings.get(state, "unavailable")
+    if state is None:
+        return "connection lost"
+    return "timed out" if state == "57014" else _MEANWHILE.get(state, "unavailable")

@@ -6,12 +6,14 @@ every wait here has an end. The server gets time-outs of its own, below ours: wh
 
 import select
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import POLL_OK, POLL_READ, connection
+from psycopg2.extensions import POLL_OK, POLL_READ, connection, encrypt_password
 
 from common import clock, network, tls
 from common.errors import LoginRejected, TargetUnavailable
@@ -22,12 +24,12 @@ CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
 SERVER_HEADSTART = 2.0  # seconds by which the server gives up before we do
 
-# One message, so that nothing runs before it: an empty search path (a database's owner may shadow any name), the role
+# W3, for users and admins alike. One message, so that nothing runs before it: an empty search path (a database's owner may shadow any name), the role
 # that logged in (it may be set to another), the time-outs, and a session that may write. Not startup options: RDS Proxy
 # refuses them. Last, who we are.
 _OPENING = sql.SQL(
     "SET search_path = ''; SET ROLE NONE; SET default_transaction_read_only = off; "
-    "SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}; "
+    "SET datestyle = ISO; SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}; "
     "SELECT session_user"
 )
 
@@ -45,7 +47,7 @@ class Session:
         self.connection = connect(self._login, self._account)
         try:
             seconds = max(clock.at_most(STATEMENT_SECONDS) - SERVER_HEADSTART, 1.0)
-            (user,) = self.run(_OPENING.format(milliseconds=sql.Literal(round(seconds * 1000))))
+            ((user,),) = self.run(_OPENING.format(milliseconds=sql.Literal(round(seconds * 1000))))
         except BaseException:
             self.connection.close()
             raise
@@ -64,13 +66,48 @@ class Session:
         """Close; nothing is left open, no transaction either: each statement commits by itself."""
         self.connection.close()
 
-    def run(self, statement: sql.Composable) -> tuple[object, ...]:
-        """Run the statement; its first row, empty where it answers none."""
+    @property
+    def user(self) -> str:
+        """Who has logged in."""
+        return self._account.user
+
+    @property
+    def version(self) -> int:
+        """The server's version: 170004, 150018."""
+        return self.connection.server_version
+
+    @property
+    def database(self) -> str:
+        """The database that it is connected to."""
+        return self._login.text_or("dbname", "postgres")
+
+    def elsewhere(self, login: Secret) -> "Session":
+        """Another session of the same account, such as in another database."""
+        return Session(login, self._account)
+
+    def verifier(self, password: str, user: str) -> sql.Composable:
+        """A SCRAM verifier, made here: no log of the server sees the password.
+
+        Always SCRAM-SHA-256: a database's owner may have set password_encryption.
+        """
+        return sql.Literal(encrypt_password(password, user, scope=self.connection, algorithm="scram-sha-256"))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block or, where it fails or we die, nothing of it. The guard stands before it and before its end."""
+        clock.before_change()
+        self.run(sql.SQL("BEGIN"))
+        yield  # an exception closes the connection, which rolls back
+        clock.before_change()
+        self.run(sql.SQL("COMMIT"))
+
+    def run(self, statement: sql.Composable) -> list[tuple[Any, ...]]:
+        """Run the statement; its rows, none where it answers none."""
         cursor = self.connection.cursor()
         try:
             cursor.execute(statement)
             wait(self.connection, clock.at_most(STATEMENT_SECONDS))
-            return cursor.fetchone() or () if cursor.description else ()
+            return cursor.fetchall() if cursor.description else []
         except psycopg2.Error as error:
             raise statement_error(error, self._account) from None
         except TimeoutError:

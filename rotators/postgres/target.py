@@ -1,10 +1,13 @@
 """PostgreSQL as a target: who logs in where, and how a user's password is changed."""
 
 from psycopg2 import sql
-from psycopg2.extensions import encrypt_password
 
+from common import clock
+from common.errors import TargetError
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
+from common.target import Pair
+from rotators.postgres import clone, roles
 from rotators.postgres.session import Session
 
 ENGINES = {"postgres": "postgres", "aurora-postgresql": "postgres"}
@@ -17,6 +20,7 @@ class Postgres:
     name = "postgres"
     # psql and pg_dump before version 14 read 99 characters of a password at most.
     password_policy = PasswordPolicy(shortest=8, longest=99)
+    longest_username = LONGEST_NAME
 
     def account(self, secret: Secret) -> Account:
         """The account of the secret's fields engine, host, port (5432), username; checks password, dbname, ssl too."""
@@ -35,19 +39,46 @@ class Postgres:
             pass
 
     def change_password(self, login: Secret, pending: Secret) -> None:
-        """ALTER ROLE by the role's own name, with a SCRAM verifier made here: no log of the server sees a password.
-
-        By name, because CURRENT_USER would be the base's in the session of a role that is set to another one.
-        Always SCRAM-SHA-256: a database's owner may have set password_encryption.
-        """
+        """ALTER ROLE by the role's own name: CURRENT_USER would be another one in the session of an alias."""
         account = self.account(login)
         with Session(login, account) as session:
-            verifier = encrypt_password(
-                pending.text("password"), account.user, scope=session.connection, algorithm="scram-sha-256"
+            verifier = session.verifier(pending.text("password"), account.user)
+            clock.before_change()
+            session.run(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(account.user), verifier))
+
+    def reset_password(self, admin: Secret, pending: Secret) -> None:
+        """ALTER ROLE as the admin; W5: never the admin's own role, nor a superuser's."""
+        user = pending.text("username")
+        with Session(admin, self.account(admin)) as session:
+            roles.require_resettable(session, user, admin.text("username"))
+            verifier = session.verifier(pending.text("password"), user)
+            clock.before_change()
+            roles.run(
+                session,
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), verifier),
+                what=f"change the password of {user!r}",
+                remedy=f"GRANT {roles.quoted(user)} TO {roles.quoted(admin.text('username'))} WITH ADMIN OPTION",
             )
-            session.run(
-                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(account.user), sql.Literal(verifier))
-            )
+
+    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, *, proven: bool) -> None:
+        """A2 and A3. The clone is a login alias: a member of the base, set to it (clone.py)."""
+        with Session(admin, self.account(admin)) as session:
+            verifier = session.verifier(pending.text("password"), pending.text("username"))
+            turn = clone.Turn(session, pair, admin, current.text("username"), proven=proven)
+            if pending.text("username") == pair.clone:
+                turn.to_clone(verifier)
+            else:
+                turn.to_base(verifier)
+
+    def check_alternate(self, login: Secret, pair: Pair) -> None:
+        """Log in; a clone must be a member of its base."""
+        with Session(login, self.account(login)) as session:
+            if login.text("username") == pair.clone and not roles.is_member(session, pair.clone, pair.base):
+                raise TargetError(
+                    "clone-without-base",
+                    f"{pair.clone!r} logs in, but is no member of {pair.base!r}, whose rights it should have.",
+                    f"GRANT {roles.quoted(pair.base)} TO {roles.quoted(pair.clone)}, then rotate.",
+                )
 
 
 def _check_options(secret: Secret) -> None:

@@ -80,9 +80,11 @@ class PostgresServer:
             raise
         return True
 
-    def run(self, statement: str | sql.Composable) -> list[tuple[object, ...]]:
-        """Run a statement as the superuser; its rows."""
-        opened = self.connect()
+    def run(
+        self, statement: str | sql.Composable, as_user: tuple[str, str] | None = None, dbname: str = "postgres"
+    ) -> list[tuple[object, ...]]:
+        """Run a statement as the superuser, or as `as_user`, who has that password; its rows."""
+        opened = self.connect(*(as_user or (ADMIN, self.password)), dbname=dbname)
         try:
             with opened.cursor() as cursor:
                 cursor.execute(statement)
@@ -90,14 +92,19 @@ class PostgresServer:
         finally:
             opened.close()
 
-    def create_user(self, user: str, password: str) -> None:
-        """A role that may log in. The server sees a verifier, so that its log holds no password of ours."""
+    def create_user(self, user: str, password: str, *, as_user: tuple[str, str] | None = None) -> None:
+        """A role that may log in; made by the superuser, or by `as_user`, who has that password."""
+        self.run(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(user)), as_user)
+        self.set_password(user, password)
+
+    def set_password(self, user: str, password: str) -> None:
+        """Set a user's password. The server sees a verifier, so that its log holds no password of ours."""
         opened = self.connect()
         try:
             verifier = encrypt_password(password, user, scope=opened, algorithm="scram-sha-256")
         finally:
             opened.close()
-        self.run(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier)))
+        self.run(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier)))
 
     def secret(self, user: str, password: str, **fields: object) -> dict[str, object]:
         """The value of a secret for a user of this server."""

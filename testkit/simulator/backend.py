@@ -4,6 +4,8 @@ moto parses requests, keeps metadata and answers; each operation on versions cha
 result to moto's own secret object, so that whatever of moto reads it (tags, lists, replicas) sees the same.
 """
 
+import copy
+import json
 import time
 from typing import Any, ClassVar, Protocol
 
@@ -18,6 +20,7 @@ from moto.secretsmanager.exceptions import (
     SecretStageVersionMismatchException,
 )
 from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, secretsmanager_backends
+from moto.secretsmanager.responses import SecretsManagerResponse
 
 from testkit.simulator.versions import CURRENT, PENDING, Value, Version, Versions
 
@@ -27,6 +30,10 @@ class RotationService(Protocol):
 
     def knows(self, function_arn: str) -> bool:
         """Whether there is such a function."""
+        ...
+
+    def abandoned(self, secret: FakeSecret) -> None:
+        """A value was put by hand in mid-rotation."""
         ...
 
     def start(self, backend: "SimulatedBackend", secret: FakeSecret, token: str, *, test: bool) -> None:
@@ -107,6 +114,7 @@ class SimulatedBackend(SecretsManagerBackend):
         version_id = None
         if secret_string or secret_binary:
             version_id = self._from_client_request_token(client_request_token)
+            self._note_abandonment(secret, version_id, [CURRENT])
             if self.versions(secret).get(version_id):
                 raise ResourceExistsException(f"A version {version_id} of secret {secret.arn} already exists.")
             self.versions(secret).put(version_id, Value(secret_string, secret_binary), [CURRENT])
@@ -119,7 +127,8 @@ class SimulatedBackend(SecretsManagerBackend):
         version = versions.get(version_id) if version_id else versions.holder(version_stage or CURRENT)
         if version_id and version and version_stage and version_stage not in version.stages:
             raise SecretStageVersionMismatchException
-        if version is None or version.value is None:
+        value = versions.read_value(version) if version else None
+        if version is None or value is None:
             which = f"VersionId: {version_id}" if version_id else f"staging label: {version_stage or CURRENT}"
             raise ResourceNotFoundException(f"Secrets Manager can't find the specified secret value for {which}")
         shown = _as_moto(version)
@@ -138,9 +147,24 @@ class SimulatedBackend(SecretsManagerBackend):
     ) -> str:
         secret = self.primary(secret_id)
         version_id = self._from_client_request_token(client_request_token)
+        self._note_abandonment(secret, version_id, version_stages)
         self.versions(secret).put(version_id, Value(secret_string, secret_binary), version_stages)
         self.show(secret)
         return secret.to_short_dict(include_version_stages=version_id in secret.versions, version_id=version_id)
+
+    def describe_secret(self, secret_id: str) -> FakeSecret | ReplicaSecret:
+        secret = super().describe_secret(secret_id)
+        shown = copy.copy(secret)
+        labels = self.versions(secret).read_labels()
+        if isinstance(shown, FakeSecret):
+            shown.versions = {version: {"version_stages": sorted(names)} for version, names in labels.items()}
+        return shown
+
+    def _note_abandonment(self, secret: FakeSecret, version_id: str, stages: list[str]) -> None:
+        """A new AWSCURRENT by hand, in mid-rotation, abandons the rotation."""
+        pending = self.versions(secret).holder(PENDING)
+        if CURRENT in stages and pending and pending.id != version_id and CURRENT not in pending.stages:
+            self.service.abandoned(secret)
 
     def update_secret_version_stage(
         self, secret_id: str, version_stage: str, remove_from_version_id: str, move_to_version_id: str
@@ -184,6 +208,27 @@ class SimulatedBackend(SecretsManagerBackend):
         answer = secret.to_short_dict(version_id=token)
         self.service.start(self, secret, token, test=not rotate_immediately)
         return answer
+
+
+def list_secret_version_ids(response: SecretsManagerResponse) -> str:
+    """ListSecretVersionIds, in place of moto's, which knows neither pages nor IncludeDeprecated nor dates."""
+    backend = response.backend
+    assert isinstance(backend, SimulatedBackend)
+    secret = backend.secret(response._get_param("SecretId"))  # noqa: SLF001  moto's way to read a parameter
+    deprecated = response._get_bool_param("IncludeDeprecated", if_none=False)  # noqa: SLF001
+    size = response._get_int_param("MaxResults") or 100  # noqa: SLF001
+    start = int(response._get_param("NextToken") or 0)  # noqa: SLF001
+    listed = [version for version in backend.versions(secret) if version.stages or deprecated]
+    entries = [
+        {
+            "VersionId": version.id,
+            "CreatedDate": version.created,
+            **({"VersionStages": sorted(version.stages)} if version.stages else {}),
+        }
+        for version in listed[start : start + size]
+    ]
+    answer = {"ARN": secret.arn, "Name": secret.name, "Versions": entries}
+    return json.dumps(answer | ({"NextToken": str(start + size)} if len(listed) > start + size else {}))
 
 
 def _as_moto(version: Version) -> dict[str, Any]:

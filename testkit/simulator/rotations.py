@@ -29,6 +29,7 @@ class Rotation:
     steps: tuple[str, ...] = STEPS
     runs: list[StepRun] = field(default_factory=list)
     succeeded: bool | None = None
+    abandoned: bool = False
 
     @property
     def error(self) -> str | None:
@@ -46,11 +47,12 @@ class Rotation:
         records = runs[-1].invocation.records() if runs and runs[-1].invocation else []
         return next((record["case"] for record in records if record.get("case")), None)
 
-    def attempt(self, number: int, function: Function, pause: Callable[[], None]) -> bool:
-        """Call the steps in order until one fails; the same token each time."""
+    def attempt(self, number: int, function: Function, go_on: Callable[[], bool]) -> bool | None:
+        """Call the steps in order until one fails; the same token each time. None where `go_on` said no before one."""
         rotation_token = str(uuid.uuid4())
         for step in self.steps:
-            pause()
+            if not go_on():
+                return None
             run = StepRun(step, number)
             self.runs.append(run)
             event = {

@@ -9,13 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from unittest import mock
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend, secretsmanager_backends
+from moto.secretsmanager.responses import SecretsManagerResponse
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from testkit.simulator.backend import SimulatedBackend
+from testkit.simulator.backend import SimulatedBackend, list_secret_version_ids
 from testkit.simulator.functions import Function, PythonFunction
 from testkit.simulator.rotations import Rotation
 from testkit.simulator.versions import CURRENT, PENDING
@@ -49,11 +51,13 @@ class TrailEvent:
 class Simulator:
     """Secrets Manager on this machine. One at a time in a process: moto keeps its state in the process.
 
-    tries: how often a rotation is attempted in all. pause: called before each step, for a demonstration's sake
+    tries: how often a rotation is attempted in all. pause: called before each step, for a demonstration's sake.
+    stale_reads: how many reads of a secret in each step are answered as of one step before, as the service's reads are
+    eventually consistent. It may be changed at any time
     """
 
-    def __init__(self, *, tries: int = TRIES, pause: Callable[[], None] = lambda: None) -> None:
-        self.tries, self.pause = tries, pause
+    def __init__(self, *, tries: int = TRIES, pause: Callable[[], None] = lambda: None, stale_reads: int = 0) -> None:
+        self.tries, self.pause, self.stale_reads = tries, pause, stale_reads
         self.calls: list[Call] = []
         self.events: list[TrailEvent] = []
         self.rotations: list[Rotation] = []
@@ -61,9 +65,11 @@ class Simulator:
         self._workers: dict[str, threading.Thread] = {}
         self._lock = threading.RLock()
         self._closing = threading.Event()
+        self._patch = mock.patch.object(SecretsManagerResponse, "list_secret_version_ids", list_secret_version_ids)
         self._server: BaseWSGIServer
 
     def __enter__(self) -> Self:
+        self._patch.start()
         backend = type("Backend", (SimulatedBackend,), {"service": self})
         secretsmanager_backends.clear()
         secretsmanager_backends.backend = backend
@@ -81,6 +87,7 @@ class Simulator:
         self._server.server_close()
         secretsmanager_backends.clear()
         secretsmanager_backends.backend = SecretsManagerBackend
+        self._patch.stop()
 
     @property
     def endpoint(self) -> str:
@@ -113,11 +120,11 @@ class Simulator:
         """The operations that a client with this word in its user agent has called, in order."""
         return [call.operation for call in self.calls if user_agent in call.user_agent]
 
-    def _before_step(self) -> None:
-        """Pause; where the simulator is closing, end the rotation's thread instead of calling another step."""
+    def _before_step(self, backend: SimulatedBackend, secret: FakeSecret, rotation: Rotation) -> bool:
+        """Pause; False where no further step is to be called: cancelled, abandoned, or the simulator is closing."""
         self.pause()
-        if self._closing.is_set():
-            raise SystemExit
+        backend.versions(secret).begin_step(self.stale_reads)
+        return not (self._closing.is_set() or rotation.abandoned or not secret.rotation_enabled)
 
     # What the backend asks of us.
 
@@ -136,6 +143,13 @@ class Simulator:
             self._workers[secret.arn] = worker
             worker.start()
 
+    def abandoned(self, secret: FakeSecret) -> None:
+        """A value was put by hand in mid-rotation: no further step is called."""
+        rotation = next((one for one in reversed(self.rotations) if one.arn == secret.arn), None)
+        if rotation is not None and rotation.succeeded is None:
+            rotation.abandoned = True
+            self._record("RotationAbandoned", secret)
+
     def _rotate(self, backend: SimulatedBackend, secret: FakeSecret, token: str) -> None:
         """A rotation: the steps in order, the whole again with the same token where one fails."""
         rotation = Rotation(secret.arn, token)
@@ -143,7 +157,9 @@ class Simulator:
         function = self._functions[secret.rotation_lambda_arn]
         self._record("RotationStarted", secret)
         for number in range(1, self.tries + 1):
-            done = rotation.attempt(number, function, self._before_step)
+            done = rotation.attempt(number, function, lambda: self._before_step(backend, secret, rotation))
+            if done is None:
+                break
             error = rotation.error if not done else self._unfinished(backend, secret)
             if error is None:
                 secret.last_rotation_date = int(time.time())
@@ -158,7 +174,8 @@ class Simulator:
         rotation = Rotation(secret.arn, token, steps=("testSecret",))
         self.rotations.append(rotation)
         self._record("TestRotationStarted", secret)
-        rotation.succeeded = rotation.attempt(1, self._functions[secret.rotation_lambda_arn], self._before_step)
+        function = self._functions[secret.rotation_lambda_arn]
+        rotation.succeeded = bool(rotation.attempt(1, function, lambda: self._before_step(backend, secret, rotation)))
         backend.versions(secret).remove(token)
         backend.show(secret)
         self._record("TestRotationSucceeded" if rotation.succeeded else "TestRotationFailed", secret, rotation.error)

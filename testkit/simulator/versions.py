@@ -34,6 +34,32 @@ class Versions:
     def __init__(self, arn: str) -> None:
         self._arn = arn
         self._versions: dict[str, Version] = {}
+        # What a stale read answers: {version id: (has it a value, its labels)}, as of the step before.
+        self._before: dict[str, tuple[bool, set[str]]] = {}
+        self._now: dict[str, tuple[bool, set[str]]] = {}
+        self._stale = {"labels": 0, "values": 0}
+
+    def begin_step(self, stale_reads: int) -> None:
+        """A step begins: that many reads, of labels and of values each, are answered as of one step before."""
+        self._before = self._now
+        self._now = {version.id: (version.value is not None, set(version.stages)) for version in self}
+        self._stale = dict.fromkeys(self._stale, stale_reads)
+
+    def read_labels(self) -> dict[str, set[str]]:
+        """{version id: labels} of the versions that have any, as a reader sees them."""
+        if self._is_stale("labels"):
+            return {version: labels for version, (_, labels) in self._before.items() if labels}
+        return {version.id: version.stages for version in self if version.stages}
+
+    def read_value(self, version: Version) -> Value | None:
+        """The version's value as a reader sees it."""
+        if self._is_stale("values") and not self._before.get(version.id, (False, set()))[0]:
+            return None
+        return version.value
+
+    def _is_stale(self, what: str) -> bool:
+        self._stale[what] -= 1
+        return self._stale[what] >= 0
 
     def __iter__(self) -> Iterator[Version]:
         return iter(self._versions.values())

@@ -8,7 +8,7 @@ import pytest
 
 from testkit.servers.postgres import PostgresServer
 from testkit.simulator import Simulator
-from tests.integration.world import World, make_world
+from tests.integration.world import FIRST, World, drop, make_world, make_world_with_admin
 
 _numbers = itertools.count()
 
@@ -18,6 +18,35 @@ def world(server: PostgresServer, aws: Simulator, trusted: Path, monkeypatch: py
     """A new user and its secret."""
     assert trusted.exists()
     monkeypatch.setenv("SECRETS_MANAGER_ENDPOINT", aws.endpoint)
-    user = f"app_{next(_numbers)}"
-    yield make_world(server, aws, user, "canary-first-PASSWORD")
-    server.run(f'DROP ROLE "{user}"')
+    made = make_world(server, aws, f"app_{next(_numbers)}", FIRST)
+    yield made
+    drop(made)
+
+
+@pytest.fixture(params=["PostgreSQL 17", "PostgreSQL 15"])
+def any_server(request: pytest.FixtureRequest) -> PostgresServer:
+    """Each server in turn: since 16 granting a role needs ADMIN OPTION on it."""
+    found: PostgresServer = request.getfixturevalue("server" if request.param == "PostgreSQL 17" else "server_15")
+    return found
+
+
+@pytest.fixture
+def pair(any_server: PostgresServer, aws: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A new user, its admin like RDS's, and their secrets: alternating users, on each server."""
+    monkeypatch.setenv("SECRETS_MANAGER_ENDPOINT", aws.endpoint)
+    monkeypatch.setenv("TLS_CA_FILE", str(any_server.ca_file))
+    monkeypatch.setenv("ADMIN_SECRETS", "")
+    made = make_world_with_admin(any_server, aws)
+    yield made
+    drop(made)
+
+
+@pytest.fixture
+def pair_17(server: PostgresServer, aws: Simulator, trusted: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """As `pair`, on PostgreSQL 17 alone: for what does not depend on the server's version."""
+    assert trusted.exists()
+    monkeypatch.setenv("SECRETS_MANAGER_ENDPOINT", aws.endpoint)
+    monkeypatch.setenv("ADMIN_SECRETS", "")
+    made = make_world_with_admin(server, aws)
+    yield made
+    drop(made)

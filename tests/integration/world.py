@@ -1,19 +1,25 @@
 """A rotation on real PostgreSQL, as a test sees it: the secret, the server, what each of them was asked."""
 
+import itertools
 import json
+import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from psycopg2 import sql
+
 from common.handler import rotation_handler
-from common.strategy import SingleUser
+from common.strategy import AlternatingUsers, SingleUser
 from rotators.postgres.target import Postgres
 from testkit.servers.postgres import PostgresServer
 from testkit.simulator import Call, PythonFunction, Rotation, Simulator
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+FIRST = "canary-first-PASSWORD"
+_numbers = itertools.count()
 
 
 @dataclass
@@ -26,6 +32,8 @@ class World:
     function: PythonFunction
     arn: str
     user: str
+    admin: str | None = None
+    admin_arn: str | None = None
     all_calls: list[Call] = field(default_factory=list, repr=False)
     _mark: int = field(default=0)
 
@@ -39,12 +47,41 @@ class World:
         """Somebody edits the secret by hand."""
         self.client.put_secret_value(SecretId=self.arn, SecretString=json.dumps({**self.value(), **fields}))
 
+    def tag(self, **tags: str) -> None:
+        """Set tags `rotation:…`, with _ for -."""
+        for name, value in tags.items():
+            tag = {"Key": f"rotation:{name.replace('_', '-')}", "Value": value}
+            self.client.tag_resource(SecretId=self.arn, Tags=[tag])  # type: ignore[list-item]
+
     def rotate(self, **options: Any) -> Rotation:
         """RotateSecret, and all that follows."""
         self._mark = len(self.server.log.read_text())
         self.all_calls += self.aws.calls
         self.aws.calls.clear()
         return self.aws.rotate(self.arn, RotationLambdaARN=self.function.arn, **options)
+
+    def rotated(self, **options: Any) -> Rotation:
+        """A rotation that succeeds."""
+        rotation = self.rotate(**options)
+        assert rotation.succeeded, rotation.error
+        return rotation
+
+    def refused(self, code: str) -> str:
+        """A rotation that fails with this code; its error. Its AWSPENDING is taken off again."""
+        self.aws.tries = 1
+        rotation = self.rotate()
+        self.take_pending_off()
+        assert f"[{code}]" in str(rotation.error), rotation.error
+        return str(rotation.error)
+
+    def take_pending_off(self) -> None:
+        """What the runbook says to do with a rotation that is given up."""
+        labels = self.client.describe_secret(SecretId=self.arn)["VersionIdsToStages"]
+        for version, names in labels.items():
+            if "AWSPENDING" in names and "AWSCURRENT" not in names:
+                self.client.update_secret_version_stage(
+                    SecretId=self.arn, VersionStage="AWSPENDING", RemoveFromVersionId=version
+                )
 
     def logs_in(self, stage: str = "AWSCURRENT") -> bool:
         """Whether the server takes the user and password of this version."""
@@ -56,6 +93,20 @@ class World:
         stages = self.client.describe_secret(SecretId=self.arn)["VersionIdsToStages"].values()
         return sorted(map(set, stages), key=sorted)
 
+    def run(self, statement: str, stage: str | None = None, dbname: str = "postgres") -> list[tuple[object, ...]]:
+        """Run a statement as the superuser, or as the user of this version of the secret.
+
+        {app}, {clone} and {admin} are names in it, {app_text} and so on literals.
+        """
+        roles = {"app": self.user, "clone": self.user + "_clone", "admin": self.admin or ""}
+        names = {name: quoted(role) for name, role in roles.items()}
+        names |= {f"{name}_text": "'" + role.replace("'", "''") + "'" for name, role in roles.items()}
+        login = None
+        if stage:
+            value = self.value(stage)
+            login = value["username"], value["password"]
+        return self.server.run(statement.format(**names), login, dbname)
+
     def server_saw(self) -> dict[str, int]:
         """What came over the wire since the rotation began, by the server's own log."""
         log = self.server.log.read_text()[self._mark :]
@@ -66,14 +117,49 @@ class World:
         }
 
 
-Make = Callable[..., World]
+def quoted(name: str) -> str:
+    """A name in a statement."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def make_world(server: PostgresServer, aws: Simulator, user: str, password: str, **fields: Any) -> World:
     """A user, a secret for it, and a function, which finds the simulator by its environment."""
     server.create_user(user, password)
+    return _world(server, aws, user, password, **fields)
+
+
+def make_world_with_admin(server: PostgresServer, aws: Simulator, user: str | None = None, **fields: Any) -> World:
+    """The same with an admin like RDS's: CREATEROLE, no superuser, who has made the user. Its secret is allowed."""
+    number = next(_numbers)
+    admin, user = f"admin_{number}", user or f"base_{number}"
+    server.create_user(admin, "canary-admin-PASSWORD")
+    server.run(f"ALTER ROLE {admin} CREATEROLE CREATEDB")
+    server.create_user(user, FIRST, as_user=(admin, "canary-admin-PASSWORD"))
+    value = json.dumps(server.secret(admin, "canary-admin-PASSWORD"))
+    admin_arn = aws.client().create_secret(Name=f"admin/{number}", SecretString=value)["ARN"]
+    os.environ["ADMIN_SECRETS"] = admin_arn  # the fixture that trusts the server puts the environment back
+    world = _world(server, aws, user, FIRST, masterarn=admin_arn, **fields)
+    world.admin, world.admin_arn = admin, admin_arn
+    return world
+
+
+def _world(server: PostgresServer, aws: Simulator, user: str, password: str, **fields: Any) -> World:
     client = aws.client()
     value = json.dumps(server.secret(user, password, **fields))
-    arn = client.create_secret(Name=f"secret-of-{abs(hash(user))}", SecretString=value)["ARN"]
-    function = aws.add_function("keyturn-postgres", rotation_handler(SingleUser(Postgres())))
+    arn = client.create_secret(Name=f"secret-{next(_numbers)}", SecretString=value)["ARN"]
+    postgres = Postgres()
+    handler = rotation_handler(SingleUser(postgres), AlternatingUsers(postgres))
+    function = aws.add_function("keyturn-postgres", handler)
     return World(server, aws, client, function, arn, user)
+
+
+def drop(world: World) -> None:
+    """Drop the roles of a world, with all that they own and hold in the database `postgres`."""
+    for role in (world.user + "_clone", world.user, world.admin):
+        exists = role and world.server.run(
+            sql.SQL("SELECT 1 FROM pg_roles WHERE rolname = {}").format(sql.Literal(role))
+        )
+        if role and exists:
+            name = sql.Identifier(role)
+            world.server.run(sql.SQL("DROP OWNED BY {} CASCADE").format(name))
+            world.server.run(sql.SQL("DROP ROLE {}").format(name))

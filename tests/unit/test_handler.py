@@ -42,6 +42,10 @@ class Broken:
         assert pending["password"]
         self.check(login)
 
+    def reset_password(self, admin: Secret, pending: Secret) -> None:
+        """As told."""
+        self.change_password(admin, pending)
+
 
 def rotated(aws: Simulator, target: Broken) -> Rotation:
     """One rotation of a secret by this target."""

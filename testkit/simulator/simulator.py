@@ -102,8 +102,12 @@ class Simulator:
     def add_function(self, name: str, handler: Callable[[Any, Any], object], timeout: float = 30) -> PythonFunction:
         """A Python handler as a Lambda function; its `arn` goes into RotateSecret."""
         function = PythonFunction(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}", handler, timeout)
-        self._functions[function.arn] = function
+        self.add(function)
         return function
+
+    def add(self, function: Function) -> None:
+        """Any other function, such as one in a process of its own."""
+        self._functions[function.arn] = function
 
     def rotate(self, secret_id: str, **options: Any) -> Rotation:
         """RotateSecret by its API, then wait for what it started."""

@@ -1,0 +1,74 @@
+"""A Lambda function in a process of its own for each invocation, which can be killed at any moment."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from testkit.simulator import Invocation
+from testkit.simulator.simulator import ACCOUNT, REGION
+
+
+@dataclass
+class ProcessFunction:
+    """The function of a module, such as "rotators.postgres.app:handler", forked from a process that has it imported."""
+
+    arn: str
+    zygote: "subprocess.Popen[str]"
+    timeout: float = 30
+    _pid: int | None = field(default=None)
+
+    def invoke(self, event: Mapping[str, str]) -> Invocation:
+        """Run it in a new process, and wait for its end."""
+        started = time.monotonic()
+        assert self.zygote.stdin is not None
+        self.zygote.stdin.write(json.dumps({"event": event, "seconds": self.timeout}) + "\n")
+        self.zygote.stdin.flush()
+        self._pid = self._answer()["pid"]
+        answer = self._answer()
+        self._pid = None
+        return Invocation(answer["error"], answer["log"], time.monotonic() - started)
+
+    def kill(self) -> None:
+        """SIGKILL the running invocation; nothing of it runs when this returns."""
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+            while _runs(self._pid):
+                time.sleep(0.0005)
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.zygote.stdout is not None
+        answer: dict[str, Any] = json.loads(self.zygote.stdout.readline())
+        return answer
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123  of Linux, as the signal's semantics here
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def process_function(handler: str, **environment: str) -> Iterator[ProcessFunction]:
+    """The function, with this environment; its process ends with the block."""
+    keep = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    aws = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "testkit.crash.zygote", handler],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**keep, **aws, **environment},
+    ) as zygote:
+        assert zygote.stdout is not None
+        assert zygote.stdout.readline(), f"{handler} cannot be imported"
+        yield ProcessFunction(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{handler.split('.')[-2]}", zygote)

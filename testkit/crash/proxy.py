@@ -1,0 +1,128 @@
+"""Proxies that count what the function sends, and kill it before or after the n-th message.
+
+A message is an HTTP request (to Secrets Manager) or a TLS record (to a server; TLS stays on, what is in it is the
+function's own business). Both proxies count by one counter, in the order in which the messages arrive.
+"""
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+ANSWER_SECONDS = 0.1  # how long a message may go unanswered before the function dies "after" it
+
+
+@dataclass
+class Killer:
+    """When the function is to die: `before` or after the `at`-th message; 0 means never.
+
+    kill: ends the function. seen: what was counted, as "where: what"
+    """
+
+    kill: Callable[[], None] = lambda: None
+    at: int = 0
+    before: bool = True
+    seen: list[str] = field(default_factory=list)
+    fired: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def arm(self, at: int, *, before: bool) -> None:
+        """Count from the start, and kill once."""
+        self.at, self.before, self.fired = at, before, False
+        self.seen.clear()
+
+    def count(self, what: str) -> bool:
+        """Note a message; whether it is the one."""
+        with self.lock:
+            self.seen.append(what)
+            return not self.fired and len(self.seen) == self.at
+
+    def fire(self) -> None:
+        """Kill the function."""
+        self.fired = True
+        self.kill()
+
+
+def http_requests(data: bytes) -> tuple[bytes, str] | None:
+    """The first whole request in the data, and what it asks for; None where it is not whole yet."""
+    head, found, body = data.partition(b"\r\n\r\n")
+    if not found:
+        return None
+    length = re.search(rb"(?i)content-length: *(\d+)", head)
+    size = int(length[1]) if length else 0
+    target = re.search(rb"(?i)x-amz-target: *secretsmanager\.(\w+)", head)
+    return (head + found + body[:size], target[1].decode() if target else "request") if len(body) >= size else None
+
+
+def tls_records(data: bytes) -> tuple[bytes, str] | None:
+    """The first whole TLS record in the data, or what comes before TLS (PostgreSQL's SSLRequest)."""
+    if data[:1] not in {b"\x14", b"\x15", b"\x16", b"\x17"}:
+        return (data, "before TLS") if data else None
+    if len(data) < 5:
+        return None
+    size = 5 + int.from_bytes(data[3:5], "big")
+    kinds = {0x14: "ChangeCipherSpec", 0x15: "Alert", 0x16: "Handshake", 0x17: "Data"}
+    return (data[:size], kinds[data[0]]) if len(data) >= size else None
+
+
+Framing = Callable[[bytes], tuple[bytes, str] | None]
+
+
+@contextmanager
+def proxy(name: str, upstream: tuple[str, int], framing: Framing, killer: Killer) -> Iterator[int]:
+    """A port of this machine in front of `upstream`."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = server.accept()
+                    threading.Thread(
+                        target=_connection, args=(name, client, upstream, framing, killer), daemon=True
+                    ).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def _connection(name: str, client: socket.socket, upstream: tuple[str, int], framing: Framing, killer: Killer) -> None:
+    """One connection of the function's: messages forwards, answers back, until either side ends."""
+    held, answered = threading.Event(), threading.Event()
+    with client, suppress(OSError), socket.create_connection(upstream) as server:
+        for one in (client, server):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each record waits 40 ms for the one before
+
+        def back() -> None:
+            with suppress(OSError):
+                while data := server.recv(65536):
+                    answered.set()
+                    if not held.is_set():
+                        client.sendall(data)
+                client.shutdown(socket.SHUT_WR)
+
+        threading.Thread(target=back, daemon=True).start()
+        buffer = b""
+        while data := client.recv(65536):
+            buffer += data
+            while message := framing(buffer):
+                raw, what = message
+                buffer = buffer[len(raw) :]
+                if killer.count(f"{name}: {what}"):
+                    _die(raw, server, held, answered, killer)
+                    return
+                server.sendall(raw)
+
+
+def _die(raw: bytes, server: socket.socket, held: threading.Event, answered: threading.Event, killer: Killer) -> None:
+    """The function dies at this message: before it is sent, or after the other side has acted on it."""
+    if killer.before:
+        killer.fire()
+        return
+    held.set()
+    answered.clear()
+    server.sendall(raw)
+    answered.wait(ANSWER_SECONDS)
+    killer.fire()

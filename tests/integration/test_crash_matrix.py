@@ -1,0 +1,92 @@
+"""The crash matrix of PostgreSQL, whole: every death, every recovery, both strategies."""
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testkit.crash.matrix import Coverage, Scenario, Value, run_matrix
+from testkit.servers.postgres import PostgresServer
+
+COVERED: list[Coverage] = []
+_numbers = itertools.count()
+ADMIN, ADMIN_PASSWORD = "matrix_admin", "matrix-admin-password"
+
+
+@dataclass(frozen=True)
+class PostgresSubject:
+    """A role with a table and a setting, made by an admin like RDS's."""
+
+    server: PostgresServer
+    port: int
+    admin_arn: str | None
+    user: str = field(default_factory=lambda: f"matrix_{next(_numbers)}")
+
+    def __post_init__(self) -> None:
+        self.server.create_user(self.user, "first-password", as_user=(ADMIN, ADMIN_PASSWORD))
+        self.server.run(
+            f"CREATE TABLE {self.user}_own (i int); ALTER TABLE {self.user}_own OWNER TO {self.user}; "
+            f"GRANT SELECT ON matrix_given TO {self.user}; ALTER ROLE {self.user} SET search_path = public, '{self.user}'"
+        )
+
+    @property
+    def value(self) -> Value:
+        """The secret's first value."""
+        admin = {"masterarn": self.admin_arn} if self.admin_arn else {}
+        return self.server.secret(self.user, "first-password", port=self.port, **admin)
+
+    def accepts(self, value: Value) -> bool:
+        """By the server itself, not the proxy."""
+        return self.server.accepts(value["username"], value["password"])
+
+    def rights(self, value: Value) -> object:
+        """By doing: read what is granted, alter what is owned, see the setting."""
+        login = value["username"], value["password"]
+        return (
+            self.server.run("SELECT count(*) FROM public.matrix_given", login),
+            self.server.run(f"ALTER TABLE public.{self.user}_own ALTER i SET DEFAULT 1", login),
+            self.server.run("SHOW search_path", login),
+        )
+
+    def drop(self) -> None:
+        """The role and its clone."""
+        self.server.run(f"DROP OWNED BY {self.user} CASCADE")
+        self.server.run(f"DROP ROLE IF EXISTS {self.user}_clone; DROP ROLE {self.user}")
+
+
+@pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
+def test_no_death_loses_anything(server: PostgresServer, trusted: Path, strategy: str) -> None:
+    """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
+    server.run("DROP TABLE IF EXISTS matrix_given; CREATE TABLE matrix_given (i int)")
+    server.create_user(ADMIN, ADMIN_PASSWORD)
+    server.run(f"ALTER ROLE {ADMIN} CREATEROLE")
+    alternating = strategy == "alternating-users"
+
+    def make(port: int, client: Any) -> PostgresSubject:
+        if not alternating:
+            return PostgresSubject(server, port, None)
+        try:
+            arn = client.describe_secret(SecretId="matrix/admin")["ARN"]
+        except client.exceptions.ResourceNotFoundException:
+            value = server.secret(ADMIN, ADMIN_PASSWORD, port=port)
+            arn = client.create_secret(Name="matrix/admin", SecretString=json.dumps(value))["ARN"]
+        return PostgresSubject(server, port, arn)
+
+    scenario = Scenario(
+        name=f"postgres, {strategy}",
+        handler="rotators.postgres.app:handler",
+        environment={"TLS_CA_FILE": str(trusted), "ADMIN_SECRETS": "*:secret:matrix/admin-*"},
+        server=("localhost", server.port),
+        make=make,
+        always_works=alternating,
+    )
+    try:
+        coverage = run_matrix(scenario)
+    finally:
+        server.run(f"DROP TABLE matrix_given; DROP ROLE {ADMIN}")
+    COVERED.append(coverage)
+    assert coverage.broken == []
+    assert coverage.runs == 4 * sum(coverage.messages.values()) > 100

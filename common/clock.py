@@ -60,9 +60,14 @@ def at_most(seconds: float) -> float:
     """`seconds`, or what is left if that is less; TargetUnavailable if nothing is."""
     allowed = min(seconds, left())
     if allowed <= 0:
-        raise TargetUnavailable(
-            "out-of-time",
-            "The function's time is up before the server has answered.",
-            "Give the function a longer timeout (30 s is enough for a server that answers), then rotate again.",
-        )
+        raise out_of_time()
     return allowed
+
+
+def out_of_time() -> TargetUnavailable:
+    """The error for too little time that is left."""
+    return TargetUnavailable(
+        "out-of-time",
+        "The function's time is up before the server has answered.",
+        "Give the function a longer timeout (30 s is enough for a server that answers), then rotate again.",
+    )

@@ -11,10 +11,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common import clock
+from common.bounded import bounded
 from common.errors import NotRotatable, StoreError
 from common.guard import Description
 from common.secret import Secret
 
+LIST_SECONDS = 12.0
 INSTANCE_TAG, CLUSTER_TAG = "aws:rds:primarydbinstancearn", "aws:rds:primarydbclusterarn"
 
 
@@ -71,8 +74,9 @@ def _call(operation: str, key: str, **parameters: str) -> list[dict[str, Any]]:
     config = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     try:
         pages = boto3.client("rds", config=config).get_paginator(operation)
-        return [item for page in pages.paginate(**parameters) for item in page[key]]
-    except (ClientError, BotoCoreError) as error:
+        listed = bounded(lambda: list(pages.paginate(**parameters)), clock.at_most(LIST_SECONDS))
+        return [item for page in listed for item in page[key]]
+    except (ClientError, BotoCoreError, TimeoutError) as error:
         raise StoreError(
             "endpoints-unknown",
             f"RDS did not answer {operation} ({type(error).__name__}).",

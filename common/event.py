@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from common.errors import MalformedEvent
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
-_SPELLINGS = {step.lower(): step for step in STEPS}
+STEP_SPELLINGS = {step.lower(): step for step in STEPS}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def parse_event(event: object) -> Event:
             "Invoke this function from Secrets Manager, or with a payload from events/.",
         )
     spelling = _text(event, "Step")
-    step = _SPELLINGS.get(spelling.replace("_", "").lower())
+    step = STEP_SPELLINGS.get(spelling.replace("_", "").lower())
     if step is None:
         raise MalformedEvent(
             "event-step-unknown",

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from common.errors import NotRotatable
 from common.secret import Secret
 
+_ABANDONED = (
+    "This step changed nothing. The rotation was abandoned: if its setSecret had come as far as the server, a single "
+    "user's AWSCURRENT is refused until the next rotation, which recovers it. Start a new rotation."
+)
+
 
 @dataclass(frozen=True)
 class Description:
@@ -39,14 +44,14 @@ def already_done(secret: Description, token: str) -> bool:
         raise NotRotatable(
             "rotation-disabled",
             f"Rotation is not enabled for {secret.arn}.",
-            "Nothing was changed. Enable rotation by RotateSecret if this secret is to be rotated.",
+            "This step changed nothing. Enable rotation by RotateSecret if this secret is to be rotated.",
         )
     # G2: a version that the secret does not have.
     if token not in secret.stages:
         raise NotRotatable(
             "version-unknown",
             f"{secret.arn} has no staged version {token}.",
-            "Nothing was changed. The rotation was abandoned, or the event is not of this secret; start a new rotation.",
+            f"{_ABANDONED} Or the event is not of this secret.",
         )
     # G3: the version is current already: an earlier delivery finished.
     if "AWSCURRENT" in secret.stages[token]:
@@ -56,7 +61,7 @@ def already_done(secret: Description, token: str) -> bool:
         raise NotRotatable(
             "version-not-pending",
             f"Version {token} of {secret.arn} no longer holds AWSPENDING: this rotation was abandoned; see the error before.",
-            "Nothing was changed. Start a new rotation; it recovers what this one left.",
+            _ABANDONED,
         )
     return False
 
@@ -70,7 +75,7 @@ def same_but_for(varying: Collection[str], current: Secret, pending: Secret) -> 
         raise NotRotatable(
             "pending-differs",
             f"{pending.name} differs from AWSCURRENT in {', '.join(map(repr, odd))}; only {', '.join(varying)} may differ.",
-            "Nothing was changed. Somebody wrote or edited this version, or AWSCURRENT: remove AWSPENDING from it by "
+            "This step changed nothing. Somebody wrote or edited this version, or AWSCURRENT: remove AWSPENDING from it by "
             "UpdateSecretVersionStage, then rotate again.",
         )
 

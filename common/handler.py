@@ -17,7 +17,7 @@ from botocore.config import Config
 from common import clock, redaction
 from common.engine import Report, run_step
 from common.errors import RotationError, UnexpectedError
-from common.event import parse_event
+from common.event import STEP_SPELLINGS, parse_event
 from common.store import Store
 from common.strategy import Strategy
 
@@ -47,7 +47,7 @@ def rotation_handler(*strategies: Strategy, client: "SecretsManagerClient | None
     logger = Logger(
         service="keyturn",
         logger_handler=_Stdout(),
-        json_serializer=lambda record: json.dumps(redaction.mask(record), ensure_ascii=False, default=str),
+        json_serializer=lambda record: json.dumps(redaction.mask_record(record), ensure_ascii=False, default=str),
         utc=True,
         location=None,
     )
@@ -86,9 +86,11 @@ def _attempt(event: object, store: Store, strategies: tuple[Strategy, ...], repo
         error = _unexpected(defect)
     else:
         return None
+    # Neither another exception nor the locals of our frames go with it: error trackers print both.
     error.__context__ = error.__cause__ = None
-    error.what, error.fix = str(redaction.mask(error.what)), str(redaction.mask(error.fix))
-    return error
+    error.what, error.fix = redaction.mask_text(error.what), redaction.mask_text(error.fix)
+    error.args = (error.code, error.what, error.fix)
+    return error.with_traceback(None)
 
 
 def _unexpected(defect: Exception) -> UnexpectedError:
@@ -105,10 +107,10 @@ def _unexpected(defect: Exception) -> UnexpectedError:
 
 
 def _facts(event: object) -> dict[str, object]:
-    """What the log says of the event, even of one that is malformed."""
+    """What the log says of the event, even of one that is malformed; the step in its one spelling."""
     fields = event if isinstance(event, Mapping) else {}
     return {
-        "step": fields.get("Step"),
+        "step": STEP_SPELLINGS.get(str(fields.get("Step")).replace("_", "").lower()),
         "secret_id": fields.get("SecretId"),
         "version": fields.get("ClientRequestToken"),
     }
@@ -124,15 +126,23 @@ def _log(logger: Logger, facts: Mapping[str, object], error: RotationError | Non
 
 
 def _emit(facts: Mapping[str, object], error: RotationError | None) -> None:
-    """Metrics in CloudWatch's embedded format: steps by target, strategy, step and reason, and their duration."""
-    metrics = EphemeralMetrics(namespace="Keyturn")
-    for name in ("target", "strategy", "step"):
-        metrics.add_dimension(name, str(facts[name] or "unknown"))
+    """Metrics in CloudWatch's embedded format: steps and their duration by target, strategy and step, failures by reason too."""
+    duration = ("StepDuration", MetricUnit.Milliseconds, float(str(facts["milliseconds"])))
+    _flush(facts, {}, [("StepFailed" if error else "StepSucceeded", MetricUnit.Count, 1.0), duration])
     if error is not None:
-        metrics.add_dimension("reason", error.code)
-    metrics.add_metric("StepFailed" if error else "StepSucceeded", MetricUnit.Count, 1)
-    metrics.add_metric("StepDuration", MetricUnit.Milliseconds, float(str(facts["milliseconds"])))
-    metrics.flush_metrics()
+        _flush(facts, {"reason": error.code}, [("StepFailed", MetricUnit.Count, 1.0)])
+
+
+def _flush(facts: Mapping[str, object], more: Mapping[str, str], metrics: list[tuple[str, MetricUnit, float]]) -> None:
+    """One record of metrics under one set of dimensions."""
+    record = EphemeralMetrics(namespace="Keyturn")
+    for name in ("target", "strategy", "step"):
+        record.add_dimension(name, str(facts[name] or "unknown"))
+    for name, value in more.items():
+        record.add_dimension(name, value)
+    for metric in metrics:
+        record.add_metric(*metric)
+    record.flush_metrics()
 
 
 def _secrets_manager() -> "SecretsManagerClient":

@@ -6,9 +6,11 @@ field of which version is wrong. Fields that we do not know are carried along un
 
 import ipaddress
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Self
 
@@ -80,8 +82,10 @@ class Secret(Mapping[str, object]):
         return format(repr(self), spec)
 
     def to_json(self) -> str:
-        """The SecretString to store."""
-        return json.dumps(dict(self._fields))
+        """The SecretString to store: as short as it was, so that what fitted into 64 KB still does."""
+        text = json.dumps(dict(self._fields), ensure_ascii=False, separators=(",", ":"))
+        # Half a character (a lone surrogate) stands in JSON only as an escape.
+        return json.dumps(dict(self._fields)) if _UNSENDABLE.search(text) else text
 
     def with_fields(self, name: str, **fields: object) -> Self:
         """The same value with these fields replaced, under another name."""
@@ -101,8 +105,8 @@ class Secret(Mapping[str, object]):
         return value
 
     def text_or(self, field: str, default: str) -> str:
-        """A field that may be absent (or null); else as `text`."""
-        return default if self.get(field) is None else self.text(field)
+        """A field that may be absent (or null, or empty); else as `text`."""
+        return default if self.get(field) in (None, "") else self.text(field)
 
     def host(self, field: str = "host") -> str:
         """A field that holds one name or address, nothing that a driver could read as a socket, list or option."""
@@ -167,16 +171,24 @@ def _is_ipv6(host: str) -> bool:
 
 
 def parse_secret(text: str, name: str) -> Secret:
-    """A SecretString as a Secret; MalformedSecret where it is no JSON object."""
+    """A SecretString as a Secret; MalformedSecret where it is no JSON object, or one that we could not store again."""
     redaction.learn(text)
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, parse_float=_exact, parse_constant=_exact)
+        if isinstance(fields, dict):
+            return Secret(fields, name)
     except (ValueError, RecursionError):  # a JSONDecodeError carries the whole text
-        fields = None
-    if not isinstance(fields, dict):
-        raise MalformedSecret(
-            "secret-not-json",
-            f"The value of {name} is not a JSON object.",
-            'Store it as JSON, such as {"engine": "postgres", "host": "…", "username": "…", "password": "…"}.',
-        )
-    return Secret(fields, name)
+        pass
+    raise MalformedSecret(
+        "secret-not-json",
+        f"The value of {name} is not a JSON object (or holds a number that cannot be kept to the digit).",
+        'Store it as JSON, such as {"engine": "postgres", "host": "…", "username": "…", "password": "…"}.',
+    )
+
+
+def _exact(text: str) -> float:
+    """A number that is written again as the same one; ValueError for NaN, and for more digits than a float keeps."""
+    number = float(text)
+    if not math.isfinite(number) or Decimal(repr(number)) != Decimal(text):
+        raise ValueError
+    return number

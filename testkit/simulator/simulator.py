@@ -141,7 +141,9 @@ class Simulator:
         with self._lock:
             running = self._workers.get(secret.arn)
             if running is not None and running.is_alive():
-                return
+                last = next(one for one in reversed(self.rotations) if one.arn == secret.arn)
+                if last.succeeded is None:
+                    return
             run = self._test if test else self._rotate
             worker = threading.Thread(target=run, args=(backend, secret, token), daemon=True)
             self._workers[secret.arn] = worker

@@ -74,7 +74,7 @@ class Versions:
 
     def put(self, version_id: str, value: Value, stages: Iterable[str]) -> Version:
         """PutSecretValue: store a value in a new version, or in one that a rotation staged empty."""
-        _check_size(value)
+        check_size(value)
         version = self._versions.get(version_id)
         if version is not None and version.value is not None:
             if version.value != value:
@@ -117,6 +117,10 @@ class Versions:
                 f"The parameter RemoveFromVersionId can't be empty. Staging label {stage} is currently attached to "
                 f"version {holder.id}, so you must explicitly reference that version in RemoveFromVersionId."
             )
+        if target is None and stage == CURRENT:
+            raise InvalidParameterException(
+                "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed."
+            )
         if target is not None:
             self._attach(stage, target)
         elif source is not None:
@@ -141,6 +145,7 @@ class Versions:
         return version
 
 
-def _check_size(value: Value) -> None:
+def check_size(value: Value) -> None:
+    """InvalidParameterException where the value is longer than the service takes."""
     if len((value.string or value.binary or "").encode()) > LONGEST_VALUE:
         raise InvalidParameterException(f"The secret value must be at most {LONGEST_VALUE} bytes.")

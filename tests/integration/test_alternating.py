@@ -100,7 +100,7 @@ def test_a_right_granted_or_revoked_between_two_rotations_holds_for_both_at_once
 
 
 def test_settings_follow_the_base(pair: World) -> None:
-    """What is changed or reset on the base is so for the clone after its next turn, element by element."""
+    """A2: what is changed or reset on the base is so for the clone after its next turn, element by element."""
     prepare(pair)
     pair.rotated()
     pair.run("ALTER ROLE {app} SET search_path = ''")

@@ -75,7 +75,7 @@ def test_piped_it_is_readable_and_every_promise_holds() -> None:
         "AWSCURRENT refused",
         "│    10 │",
         "│ refused ",
-        "0 passwords",
+        "server's logs:    0",
         "Every promise held",
     ):
         assert part in output

@@ -1,6 +1,7 @@
 """Each thing that goes wrong has an error of its own: its code, what it names, in time, and nothing changed."""
 
 import contextlib
+import hashlib
 import socket
 import threading
 import time
@@ -227,15 +228,14 @@ def test_never_past_the_time_that_lambda_gives(world: World) -> None:
 
 def test_an_old_md5_user_becomes_scram(world: World) -> None:
     """A password stored as MD5 still logs in; from the rotation on it is a SCRAM verifier, whatever the database says."""
-    world.server.run("SET password_encryption = md5; ALTER ROLE old_md5 PASSWORD 'canary-first-PASSWORD'")
+    stored = "md5" + hashlib.md5(b"canary-first-PASSWORD" + b"old_md5").hexdigest()  # noqa: S324  PostgreSQL's own
+    world.server.run(f"ALTER ROLE old_md5 PASSWORD '{stored}'")
     world.server.run("ALTER DATABASE postgres SET password_encryption = md5")
     try:
         world.put(username="old_md5")
         assert world.rotate().succeeded
-        (stored,) = world.server.run(
-            "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'old_md5'"
-        )
-        assert stored == (True,)
+        (row,) = world.server.run("SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'old_md5'")
+        assert row == (True,)
     finally:
         world.server.run("ALTER DATABASE postgres RESET password_encryption")
 

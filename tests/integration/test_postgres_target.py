@@ -1,5 +1,6 @@
 """The PostgreSQL target by itself: names and passwords of every kind, sessions, locks, what the server's log shows."""
 
+import os
 import string
 import time
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 from psycopg2 import sql
 
 from common import clock
-from common.errors import ChangeRefused, LoginRejected, TargetUnavailable
-from common.secret import Secret
+from common.errors import ChangeRefused, LoginRejected, TargetError, TargetUnavailable
+from common.secret import Account, Secret
+from rotators.postgres import session as session_module
+from rotators.postgres.errors import connect_error
 from rotators.postgres.session import Session
 from rotators.postgres.target import Postgres
 from testkit.servers.postgres import PostgresServer
@@ -188,8 +191,121 @@ def test_a_change_that_the_server_refuses(server: PostgresServer) -> None:
     with role(server, "app") as current, Session(current, TARGET.account(current)) as session:
         with pytest.raises(ChangeRefused, match="42501") as error:
             session.run(sql.SQL("ALTER ROLE postgres PASSWORD 'canary-PASSWORD'"))
-        assert error.value.code == "change-refused"
+        assert error.value.code == "change-forbidden"
         assert "canary" not in str(error.value)
+
+
+def test_what_a_session_begins_with(server: PostgresServer) -> None:
+    """W3: an empty search path, the role that logged in, the server's own time-outs below ours."""
+    with role(server, "base"), role(server, "app") as current:
+        server.run("GRANT base TO app; ALTER ROLE app SET role = 'base'; ALTER ROLE app SET search_path = 'evil'")
+        with Session(current, TARGET.account(current)) as session:
+            names = "search_path", "statement_timeout", "lock_timeout", "default_transaction_read_only"
+            for name, value in zip(names, ('""', "8s", "8s", "off"), strict=True):
+                assert session.run(sql.SQL("SHOW " + name)) == [(value,)]
+            assert session.run(sql.SQL("SELECT current_user")) == [("app",)]
+
+
+def test_our_own_wait_ends_too(server: PostgresServer) -> None:
+    """Where the server does not give up by itself."""
+    with role(server, "app") as current, clock.until_timeout(4 + clock.MARGIN):
+        with Session(current, TARGET.account(current)) as session:
+            session.run(sql.SQL("SET statement_timeout = 0"))
+            started = time.monotonic()
+            with pytest.raises(TargetUnavailable) as error:
+                session.run(sql.SQL("SELECT pg_catalog.pg_sleep(30)"))
+        assert error.value.code == "target-silent"
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.5])
+def test_too_little_time_to_begin(server: PostgresServer, seconds: float) -> None:
+    """The server would act after we had given up, so nothing is begun."""
+    with role(server, "app") as current:
+        with (
+            locked(server, "app"),
+            clock.until_timeout(seconds + clock.MARGIN),
+            pytest.raises(TargetUnavailable) as error,
+        ):
+            TARGET.change_password(current, current.with_fields("pending", password="too-late"))
+        assert error.value.code == "out-of-time"
+        time.sleep(0.3)
+        TARGET.check(current)
+
+
+def test_a_login_that_the_server_takes_for_another(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pooler that logs in as somebody else: it does not count."""
+    opening = sql.SQL(session_module._OPENING.string.replace("SELECT session_user", "SELECT 'somebody'"))  # noqa: SLF001
+    monkeypatch.setattr(session_module, "_OPENING", opening)
+    with role(server, "app") as current:
+        with pytest.raises(LoginRejected) as error:
+            TARGET.check(current)
+        assert error.value.code == "login-is-another-user"
+
+
+def test_a_replica(server: PostgresServer) -> None:
+    """What a standby answers to any change (25006)."""
+    with role(server, "app") as current, Session(current, TARGET.account(current)) as session:
+        session.run(sql.SQL("BEGIN READ ONLY"))
+        with pytest.raises(ChangeRefused) as error:
+            session.run(sql.SQL("ALTER ROLE app PASSWORD NULL"))
+        assert error.value.code == "target-read-only"
+
+
+def test_a_role_that_may_not_log_in(server: PostgresServer) -> None:
+    """The password is right, the role has NOLOGIN."""
+    with role(server, "app") as current:
+        server.run("ALTER ROLE app NOLOGIN")
+        with pytest.raises(LoginRejected) as error:
+            TARGET.check(current)
+        assert error.value.code == "login-forbidden"
+
+
+PREFIX = 'connection to server at "db" (10.0.0.7), port 5432 failed: '
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "code"),
+    [
+        ("FATAL:  SASL authentication failed", LoginRejected, "login-rejected"),  # pgbouncer
+        (
+            "FATAL:  This RDS proxy has no credentials for the role app. Check the credentials.",
+            LoginRejected,
+            "login-rejected",
+        ),
+        ("FATAL:  Passwort-Authentifizierung für Benutzer »app« fehlgeschlagen", LoginRejected, "login-refused"),
+        ('FATAL:  database "template0" is not currently accepting connections', TargetError, "database-forbidden"),
+        ("FATAL:  connection requires a valid client certificate", TargetError, "login-not-admitted"),
+        ('FATAL:  database "password authentication failed" does not exist', TargetError, "database-missing"),
+        ("SSL error: certificate signature failure", TargetError, "tls-failed"),
+        ("SSL error: tlsv1 alert protocol version", TargetError, "tls-failed"),
+        ("server closed the connection unexpectedly", TargetUnavailable, "target-closed"),
+    ],
+)
+def test_texts_of_failed_connects(text: str, kind: type[Exception], code: str) -> None:
+    """Of poolers and servers that no test can have; what a server answers in unknown words is a refusal, not a silence."""
+    account = Account("postgres", "db", 5432, "app")
+    error = connect_error(psycopg2.OperationalError(PREFIX + text), account)
+    assert type(error) is kind
+    assert error.code == code
+
+
+def test_a_host_with_a_final_dot(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fully qualified: the certificate's name has no dot."""
+    monkeypatch.setattr("common.network.resolve", lambda *_: ["127.0.0.1"])
+    with role(server, "app") as current:
+        TARGET.check(current.with_fields("dotted", host="LOCALHOST."))
+
+
+def test_a_failed_connect_leaves_nothing_open(server: PostgresServer) -> None:
+    """Not even while its error is kept."""
+    with role(server, "app") as current:
+        before, errors = len(os.listdir("/proc/self/fd")), []  # noqa: PTH208
+        for _ in range(3):
+            with pytest.raises(LoginRejected) as error:
+                TARGET.check(current.with_fields("x", password="wrong"))
+            errors.append(error)
+        assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 def test_a_connection_that_the_server_ends(server: PostgresServer) -> None:

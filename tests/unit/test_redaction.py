@@ -12,8 +12,18 @@ def test_values_are_known_for_one_invocation() -> None:
         Secret({"username": "the-user", "password": "the-password", "more": {"tokens": ["the-token"]}}, "s")
         text = "the-user the-password the-token"
         assert redaction.mask(text) == "the-user ***** *****"
-        assert redaction.mask({"the-password": [text, 1, None]}) == {"*****": ["the-user ***** *****", 1, None]}
+        assert redaction.mask({"key": [text, 1, None]}) == {"key": ["the-user ***** *****", 1, None]}
     assert redaction.mask(text) == text
+
+
+def test_what_is_no_plain_value_is_masked_too() -> None:
+    """A Secret shows its names; exceptions, bytes and sets are masked as the text that they would be logged as."""
+    with redaction.invocation():
+        secret = Secret({"password": "the-password", "pin": 1234}, "s")
+        for value in (ValueError("the-password"), b"the-password", {"the-password"}, ("the-password",), secret):
+            text = json.dumps(redaction.mask({"x": value}))
+            assert "the-password" not in text
+            assert "1234" not in text
 
 
 def test_the_longest_value_first() -> None:

@@ -31,7 +31,12 @@ def test_unknown_fields_survive_untouched() -> None:
     assert json.loads(parsed.with_fields("s", password="new").to_json()) == {**fields, "password": "new"}
 
 
-@pytest.mark.parametrize("text", [CANARY, "", "[]", '"text"', "7", "{" + CANARY, "[" * 60000])
+NOT_KEPT = ['{"n": NaN}', '{"n": 1e400}', '{"n": 12345678901234567890.123456789}', '{"n": %s}' % ("9" * 5000)]
+
+
+@pytest.mark.parametrize(
+    "text", [CANARY, "", "[]", '"text"', "7", "{" + CANARY, "[" * 60000, '{"a":' * 60000 + "1" + "}" * 60000, *NOT_KEPT]
+)
 def test_no_json_object(text: str) -> None:
     """The error has its code, and nothing of the text."""
     with pytest.raises(MalformedSecret) as error:
@@ -39,6 +44,14 @@ def test_no_json_object(text: str) -> None:
     assert error.value.code == "secret-not-json"
     assert CANARY not in str(error.value)
     assert error.value.__cause__ is None
+
+
+def test_what_is_stored_is_no_longer_than_what_was_read() -> None:
+    """Within 64 KB before, within 64 KB after: no blanks, no escapes that were not there; half characters stay escapes."""
+    text = '{"a":"日本語","b":[1,2.50,{"c":null}],"d":"\\ud800","e":1.0}'
+    stored = parse_secret(text, "s").to_json()
+    assert json.loads(stored) == json.loads(text)
+    assert parse_secret('{"a":"日本語"}', "s").to_json() == '{"a":"日本語"}'
 
 
 @pytest.mark.parametrize(("value", "tls"), [(True, True), (False, False), ("true", True), ("False", False)])

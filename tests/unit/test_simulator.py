@@ -8,6 +8,7 @@ import functools
 import html
 import re
 import threading
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -274,6 +275,36 @@ class TestMovingLabels:
         client.update_secret_version_stage(SecretId="app", VersionStage="AWSPENDING", RemoveFromVersionId=two)
         assert stages(client) == {"one": {"AWSCURRENT"}}
 
+    def test_current_cannot_be_removed(self, client: "SecretsManagerClient") -> None:
+        """The service's own message: "It can't be completely removed."."""
+        one = client.get_secret_value(SecretId="app")["VersionId"]
+        with pytest.raises(client.exceptions.InvalidParameterException, match="completely removed"):
+            client.update_secret_version_stage(SecretId="app", VersionStage="AWSCURRENT", RemoveFromVersionId=one)
+        assert stages(client) == {"one": {"AWSCURRENT"}}
+
+
+class TestListing:
+    """ListSecretVersionIds."""
+
+    def test_deprecated_versions_on_demand(self, client: "SecretsManagerClient") -> None:
+        """In pages, with dates that tell newest from oldest."""
+        says("ListSecretVersionIds", "By default, versions without staging labels aren't included.")
+        for number in range(4):
+            client.put_secret_value(SecretId="app", SecretString=f"v{number}")
+        assert len(client.list_secret_version_ids(SecretId="app")["Versions"]) == 2
+        listed: list[Any] = []
+        token: dict[str, Any] = {}
+        while True:
+            page = client.list_secret_version_ids(SecretId="app", IncludeDeprecated=True, MaxResults=2, **token)
+            listed += page["Versions"]
+            if "NextToken" not in page:
+                break
+            token = {"NextToken": page["NextToken"]}
+        newest_first = sorted(listed, key=lambda one: one["CreatedDate"], reverse=True)
+        values = [value_of(client, VersionId=one["VersionId"]) for one in newest_first]
+        assert values == ["v3", "v2", "v1", "v0", "one"]
+        assert ["VersionStages" in one for one in newest_first] == [True, True, False, False, False]
+
 
 class TestRotation:
     """RotateSecret."""
@@ -361,6 +392,57 @@ class TestRotation:
         aws.rotate("app", RotationLambdaARN=function.arn)
         client.put_secret_value(SecretId="app", SecretString="by hand")
         assert stages(client) == {"two": {"AWSPREVIOUS"}, "by hand": {"AWSCURRENT"}}
+
+    @pytest.mark.parametrize("edit", ["PutSecretValue", "UpdateSecret"])
+    def test_a_value_put_in_mid_rotation_abandons_it(
+        self, aws: Simulator, client: "SecretsManagerClient", edit: str
+    ) -> None:
+        """CloudTrail's RotationAbandoned: AWSPENDING is taken off, no further step is called."""
+
+        def edits(client: "SecretsManagerClient", _event: object) -> None:
+            put = client.put_secret_value if edit == "PutSecretValue" else client.update_secret
+            put(SecretId="app", SecretString="by hand")
+
+        function = Recorder(aws, createSecret=store, setSecret=edits)
+        assert not aws.rotate("app", RotationLambdaARN=function.arn).succeeded
+        assert function.steps == ["createSecret", "setSecret"]
+        assert [event.name for event in aws.events] == ["RotationStarted", "RotationAbandoned"]
+        assert stages(client) == {"one": {"AWSPREVIOUS"}, "by hand": {"AWSCURRENT"}}
+
+    def test_cancelling(self, aws: Simulator, client: "SecretsManagerClient") -> None:
+        says(
+            "CancelRotateSecret",
+            "Turns off automatic rotation, and if a rotation is currently in progress, cancels the rotation. If you cancel "
+            "a rotation in progress, it can leave the VersionStage labels in an unexpected state.",
+        )
+        function = Recorder(aws, createSecret=store, setSecret=lambda c, _: c.cancel_rotate_secret(SecretId="app"))
+        aws.rotate("app", RotationLambdaARN=function.arn)
+        assert function.steps == ["createSecret", "setSecret"]
+        assert stages(client) == {"one": {"AWSCURRENT"}, "two": {"AWSPENDING"}}
+        assert not client.describe_secret(SecretId="app")["RotationEnabled"]
+
+    @pytest.mark.usefixtures("client")
+    def test_a_function_that_takes_too_long_has_failed(self, aws: Simulator) -> None:
+        """Lambda ends it at its timeout."""
+        slow = aws.add_function("slow", lambda *_: time.sleep(0.2), timeout=0.1)
+        assert "timed out" in str(aws.rotate("app", RotationLambdaARN=slow.arn).error)
+
+    @pytest.mark.usefixtures("client")
+    def test_stale_reads_on_demand(self, aws: Simulator) -> None:
+        """Reads are eventually consistent: the first of each step are answered as of one step before."""
+        seen: dict[str, list[Any]] = {"labels": [], "values": []}
+
+        def look(client: "SecretsManagerClient", event: dict[str, str]) -> None:
+            for _ in range(2):
+                labels = client.describe_secret(SecretId="app")["VersionIdsToStages"]
+                seen["labels"].append(event["ClientRequestToken"] in labels)
+                seen["values"].append(value_of(client, VersionId=event["ClientRequestToken"]))
+
+        aws.stale_reads = 1
+        function = Recorder(aws, createSecret=store, setSecret=look, finishSecret=promote)
+        aws.tries = 1
+        aws.rotate("app", RotationLambdaARN=function.arn)
+        assert seen == {"labels": [True, True], "values": ["", "two"]}
 
     def test_not_immediately_runs_the_test_alone(self, aws: Simulator, client: "SecretsManagerClient") -> None:
         says(

@@ -1,6 +1,8 @@
 """The store: what it sends, and Secrets Manager's errors in our words."""
 
 import json
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +75,18 @@ def test_no_answer() -> None:
     assert error.value.code == "store-unavailable"
 
 
+def test_an_endpoint_that_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto would try each of its addresses three times, 5 s each: given up in time, and named."""
+    monkeypatch.setattr("common.store.READ_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = boto3.client("secretsmanager", endpoint_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(StoreError, match="interface endpoint") as error:
+            Store(client).describe(ARN)
+        assert time.monotonic() - started < 2
+    assert error.value.code == "store-unavailable"
+
+
 def test_current_is_read_by_the_id_that_was_described(stub: tuple[Store, Stubber]) -> None:
     """A label may be read stale; an id may not."""
     store, stubber = stub
@@ -111,7 +125,7 @@ def test_the_rotation_token_is_passed_on(stub: tuple[Store, Stubber], token: str
     sent: dict[str, Any] = {
         "SecretId": ARN,
         "ClientRequestToken": TWO,
-        "SecretString": '{"password": "x"}',
+        "SecretString": '{"password":"x"}',
         "VersionStages": ["AWSPENDING"],
     }
     stubber.add_response("put_secret_value", {}, sent | ({"RotationToken": token} if token else {}))

@@ -1,0 +1,294 @@
+"""The contract kit: what every target must do, as test classes that a target's test inherits, one for each ability.
+
+    class TestPostgres(ChangesPasswordContract, ClonesUsersContract):
+        @pytest.fixture
+        def bench(self, …) -> Bench: …
+
+The nasty inputs are inside, so that no author forgets them. The kit is run on a fake target too
+(tests/unit/test_contract.py), so that it is known to hold for more than one.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import pytest
+
+from common import clock
+from common.errors import ChangeRefused, LoginRejected, MalformedSecret, TakeoverRefused, TargetError
+from common.secret import Secret
+from common.target import ChangesPassword, ClonesUsers, Pair, Target
+
+NASTY_NAMES = ["plain", "UPPER", "with blank", 'double"quote', "single'quote", "per%cent %s", "back\\slash", "ünïcødé"]
+NASTY_PASSWORDS = ["'", '"', "\\", "%s", " leading and trailing ", "é", "e\u0301", "🔑", "a=b host=x", "x" * 99]
+
+
+class Bench(Protocol):
+    """A server for a target's contract, and how a user gets onto it."""
+
+    @property
+    def target(self) -> Target:
+        """The target whose contract it is."""
+        ...
+
+    def user(self, name: str, password: str) -> Secret:
+        """A new user; the secret that logs in as it. It is gone when the test is over."""
+        ...
+
+
+class AdminBench(Bench, Protocol):
+    """A bench whose server has an admin."""
+
+    @property
+    def admin(self) -> Secret:
+        """The admin's secret; it may make users, and has made those of `user`."""
+        ...
+
+    def rights(self, login: Secret) -> object:
+        """What this login may do, in any form that can be compared; more than nothing for a user of `user`."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a user."""
+        ...
+
+
+class TargetContract:
+    """What every target does."""
+
+    def test_check_takes_the_right_password(self, bench: Bench) -> None:
+        """And only that."""
+        login = bench.user("plain", "right-password")
+        bench.target.check(login)
+        with pytest.raises(LoginRejected):
+            bench.target.check(login.with_fields("x", password="wrong-password"))
+
+    def test_an_unknown_user_is_rejected(self, bench: Bench) -> None:
+        """Rejected, not unavailable: the next credential may do."""
+        login = bench.user("plain", "right-password")
+        with pytest.raises(LoginRejected):
+            bench.target.check(login.with_fields("x", username="nobody-of-this-name"))
+
+    @pytest.mark.parametrize("name", NASTY_NAMES)
+    def test_names_of_every_kind(self, bench: Bench, name: str) -> None:
+        """Quotes, blanks, per cent signs, Unicode."""
+        bench.target.check(bench.user(name, "right-password"))
+
+    @pytest.mark.parametrize("field", ["engine", "host", "username", "password"])
+    @pytest.mark.parametrize("value", [None, "", 7, ["x"], "a\0b"])
+    def test_a_malformed_field_is_named(self, bench: Bench, field: str, value: object) -> None:
+        """Before any connection; its value is not shown."""
+        login = bench.user("plain", "right-password").with_fields("the version", **{field: value})
+        with pytest.raises(MalformedSecret, match=f"'{field}' of the version"):
+            bench.target.account(login)
+
+    def test_a_server_that_is_not_there_is_no_rejection(self, bench: Bench) -> None:
+        """Stop, do not try the next credential; host and port are named."""
+        login = bench.user("plain", "right-password").with_fields("x", port=1)
+        with pytest.raises(TargetError, match=":1") as error:
+            bench.target.check(login)
+        assert not isinstance(error.value, LoginRejected)
+
+    def test_errors_carry_no_password(self, bench: Bench) -> None:
+        """Whatever went wrong."""
+        login = bench.user("plain", "right-password").with_fields("x", password="canary-PASSWORD")
+        with pytest.raises(TargetError) as error:
+            bench.target.check(login)
+        assert "canary" not in f"{error.value} {error.value!r}"
+        assert error.value.__cause__ is None
+
+
+class ChangesPasswordContract(TargetContract):
+    """What a target does whose users change their passwords."""
+
+    @pytest.fixture
+    def changes(self, bench: Bench) -> ChangesPassword:
+        """The bench's target, by this ability."""
+        target: ChangesPassword = bench.target  # type: ignore[assignment]  # whoever inherits this has it
+        return target
+
+    @pytest.mark.parametrize("password", NASTY_PASSWORDS)
+    def test_passwords_of_every_kind(self, bench: Bench, changes: ChangesPassword, password: str) -> None:
+        """The new one logs in, the old one does not."""
+        old = bench.user("plain", "old-password")
+        new = old.with_fields("new", password=password)
+        changes.change_password(old, new)
+        changes.check(new)
+        with pytest.raises(LoginRejected):
+            changes.check(old)
+
+    def test_the_second_time_is_rejected(self, bench: Bench, changes: ChangesPassword) -> None:
+        """The login's password is gone: that is how a strategy learns that it was done."""
+        old = bench.user("plain", "old-password")
+        new = old.with_fields("new", password="new-password")
+        changes.change_password(old, new)
+        with pytest.raises(LoginRejected):
+            changes.change_password(old, new)
+        changes.check(new)
+
+    def test_the_same_password_again(self, bench: Bench, changes: ChangesPassword) -> None:
+        """Is no error."""
+        old = bench.user("plain", "old-password")
+        changes.change_password(old, old)
+        changes.check(old)
+
+    def test_nobody_else_is_changed(self, bench: Bench, changes: ChangesPassword) -> None:
+        """Whatever the name."""
+        other = bench.user("other", "others-password")
+        old = bench.user("plain", "old-password")
+        changes.change_password(old, old.with_fields("new", password="new-password"))
+        changes.check(other)
+
+    def test_the_guard_stands_between_login_and_change(self, bench: Bench, changes: ChangesPassword) -> None:
+        """Where the guard says no, nothing is changed; and it is asked after the login, not before."""
+        old = bench.user("plain", "old-password")
+        _assert_guarded(lambda: changes.change_password(old, old.with_fields("new", password="new-password")))
+        changes.check(old)
+        asked = _guard_calls(lambda: changes.change_password(old.with_fields("x", password="wrong"), old))
+        assert asked == 0, "a login that is rejected comes before the guard"
+
+    def test_made_passwords_are_taken(self, bench: Bench, changes: ChangesPassword) -> None:
+        """The policy that the target names is one that its server takes."""
+        policy = changes.password_policy
+        old = bench.user("plain", "old-password")
+        for length in (policy.shortest, policy.longest):
+            new = old.with_fields("new", password=("aB3-" * length)[:length])
+            changes.change_password(old, new)
+            old = new
+
+
+class ResetsPasswordContract:
+    """What a target does whose admin sets passwords."""
+
+    def test_reset(self, bench: AdminBench, changes: ChangesPassword) -> None:
+        """Without the old one, as often as wanted."""
+        pending = bench.user("plain", "old-password").with_fields("new", password="new-password")
+        for _ in range(2):
+            changes.reset_password(bench.admin, pending)
+            changes.check(pending)
+
+    def test_never_the_admin_itself(self, bench: AdminBench, changes: ChangesPassword) -> None:
+        """W5."""
+        with pytest.raises(ChangeRefused):
+            changes.reset_password(bench.admin, bench.admin.with_fields("x", password="new-password"))
+        changes.check(bench.admin)
+
+    def test_a_missing_user_is_not_made(self, bench: AdminBench, changes: ChangesPassword) -> None:
+        """W5: it is refused."""
+        pending = bench.admin.with_fields("x", username="nobody_there", password="new-password")
+        with pytest.raises(ChangeRefused):
+            changes.reset_password(bench.admin, pending)
+        assert not bench.exists("nobody_there")
+
+    def test_reset_is_guarded(self, bench: AdminBench, changes: ChangesPassword) -> None:
+        """As every change."""
+        old = bench.user("plain", "old-password")
+        _assert_guarded(lambda: changes.reset_password(bench.admin, old.with_fields("new", password="new-password")))
+        changes.check(old)
+
+
+class ClonesUsersContract(ResetsPasswordContract):
+    """What a target does whose users alternate."""
+
+    @pytest.fixture
+    def clones(self, bench: Bench) -> ClonesUsers:
+        """The bench's target, by this ability."""
+        target: ClonesUsers = bench.target  # type: ignore[assignment]  # whoever inherits this has it
+        return target
+
+    @pytest.mark.parametrize("name", NASTY_NAMES)
+    def test_turn_by_turn(self, bench: AdminBench, clones: ClonesUsers, name: str) -> None:
+        """Each turn twice (a retry): pending logs in with the same rights, current goes on to log in."""
+        current = bench.user(name, "password-0")
+        pair, rights = Pair.of(name), bench.rights(current)
+        for number in range(1, 5):
+            user = pair.other(current.text("username"))
+            pending = current.with_fields("pending", username=user, password=f"password-{number}")
+            for _ in range(2):
+                clones.alternate(bench.admin, current, pending, pair, proven=False)
+                clones.check_alternate(pending, pair)
+                assert bench.rights(pending) == rights
+                clones.check(current)
+            current = pending
+
+    def test_a_clone_cannot_log_in_before_it_is_ready(self, bench: AdminBench, clones: ClonesUsers) -> None:
+        """Where the guard stops the turn, there is no clone that logs in."""
+        current = bench.user("plain", "password-0")
+        pair = Pair.of("plain")
+        pending = current.with_fields("pending", username=pair.clone, password="password-1")
+        _assert_guarded(lambda: clones.alternate(bench.admin, current, pending, pair, proven=False))
+        with pytest.raises(LoginRejected):
+            clones.check(pending)
+
+    def test_an_unrelated_user_is_not_taken_over(self, bench: AdminBench, clones: ClonesUsers) -> None:
+        """W5: its password, and its being there, are as they were."""
+        unrelated = bench.user("plain_clone", "its-own-password")
+        current = bench.user("plain", "password-0")
+        pending = current.with_fields("pending", username="plain_clone", password="password-1")
+        with pytest.raises(TakeoverRefused):
+            clones.alternate(bench.admin, current, pending, Pair.of("plain"), proven=False)
+        clones.check(unrelated)
+
+    def test_the_admin_is_never_the_other_user(self, bench: AdminBench, clones: ClonesUsers) -> None:
+        """W5."""
+        name = bench.admin.text("username")
+        current = bench.admin.with_fields("x", username=f"{name}_clone", password="x")
+        with pytest.raises(ChangeRefused):
+            clones.alternate(bench.admin, current, bench.admin, Pair.of(name), proven=True)
+        clones.check(bench.admin)
+
+    def test_two_turns_at_once(self, bench: AdminBench, clones: ClonesUsers) -> None:
+        """Two deliveries of one step: whichever comes last, pending logs in; none is a refusal."""
+        current = bench.user("plain", "password-0")
+        pair = Pair.of("plain")
+        pending = current.with_fields("pending", username=pair.clone, password="password-1")
+        errors: list[TargetError] = []
+
+        def turn() -> None:
+            try:
+                clones.alternate(bench.admin, current, pending, pair, proven=False)
+            except TargetError as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=turn) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not [error for error in errors if isinstance(error, ChangeRefused | LoginRejected)]
+        clones.check_alternate(pending, pair)
+
+
+class _SaysNo(Exception):  # noqa: N818  what the guard raises here
+    pass
+
+
+def _assert_guarded(change: Callable[[], object]) -> None:
+    """The change asks the guard, and does not happen where that raises."""
+
+    def no() -> None:
+        raise _SaysNo
+
+    with _long_under_way(), clock.guarded_by(no), pytest.raises(_SaysNo):
+        change()
+
+
+def _guard_calls(change: Callable[[], object]) -> int:
+    """How often the change asks the guard."""
+    asked: list[float] = []
+    with _long_under_way(), clock.guarded_by(lambda: asked.append(time.monotonic())), pytest.raises(LoginRejected):
+        change()
+    return len(asked)
+
+
+@contextmanager
+def _long_under_way() -> Iterator[None]:
+    """A step that is under way for so long that it guards again."""
+    kept, clock.GUARD_AGAIN = clock.GUARD_AGAIN, -1.0
+    try:
+        with clock.until_timeout(60):
+            yield
+    finally:
+        clock.GUARD_AGAIN = kept

@@ -1,7 +1,7 @@
-"""Rotate a real PostgreSQL password several times, with clients that log in all the while. `make demo` runs this.
+"""Rotate real PostgreSQL passwords by both strategies, with clients that log in all the while. `make demo` runs this.
 
 Everything is started here and gone at the end, also after Ctrl-C: a PostgreSQL server with TLS, the Secrets Manager
-simulator, the function, two clients. The exit code is 1 where a promise broke.
+simulator, the function, four clients. The exit code is 1 where a promise broke.
 """
 
 import argparse
@@ -24,17 +24,52 @@ from rich.live import Live
 
 from demo.clients import Client, application, log_in, probe
 from demo.measure import Measured, gap, refused_outside
-from demo.view import live, picture, print_step, summary, verdict
+from demo.view import Row, Shown, live, picture, print_step, summary, verdict
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
-from testkit.simulator import PythonFunction, Rotation, Simulator
+from testkit.simulator import PythonFunction, Simulator
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-ROTATIONS = 5
-SLOW_MOTION = 1.0  # seconds before each step of the first rotation, so that it can be followed
+ROTATIONS = 4  # of each secret
+SLOW_MOTION = 1.0  # seconds before each step of the first rotations, so that they can be followed
+ROUND = 6.0  # seconds between two rotations of one secret at least: longer than the application's cache lives
 RECOVERY = 12.0  # seconds that the cached application may take: its library waits up to 5 before it refreshes
-USER = "app"
+ADMIN = "admin"
+
+
+@dataclass
+class Lane:
+    """One secret, rotated by one strategy, with its clients."""
+
+    strategy: str
+    arn: str
+    client: "SecretsManagerClient"
+    app: Client
+    probe: Client
+    measured: list[Measured] = field(default_factory=list)
+
+    @property
+    def alternates(self) -> bool:
+        """Whether AWSCURRENT must work at every instant, and the old password until the next rotation."""
+        return self.strategy == "alternating-users"
+
+    def value(self, stage: str = "AWSCURRENT") -> str:
+        """The secret's value in the version that holds this label."""
+        return self.client.get_secret_value(SecretId=self.arn, VersionStage=stage)["SecretString"]
+
+    def versions(self) -> list[Row]:
+        """(version, user, labels) of each, the previous one first."""
+        rows = []
+        for version, labels in self.client.describe_secret(SecretId=self.arn).get("VersionIdsToStages", {}).items():
+            try:
+                user = json.loads(self.client.get_secret_value(SecretId=self.arn, VersionId=version)["SecretString"])[
+                    "username"
+                ]
+            except self.client.exceptions.ResourceNotFoundException:
+                user = "(no value yet)"
+            rows.append((version, user, labels))
+        return sorted(rows, key=lambda row: "AWSPREVIOUS" not in row[2])
 
 
 @dataclass
@@ -44,48 +79,47 @@ class Demo:
     console: Console
     server: PostgresServer
     aws: Simulator
-    client: "SecretsManagerClient"
     function: PythonFunction
-    arn: str
-    app: Client
-    probe: Client
-    measured: list[Measured] = field(default_factory=list)
+    lanes: list[Lane]
 
-    def rotate(self, number: int) -> Measured:
+    def rotate(self, lane: Lane, number: int) -> Measured:
         """One rotation, the first in slow motion, and what it did."""
         slow = number == 1
         self.aws.pause = lambda: time.sleep(SLOW_MOTION if slow else 0)
-        before, calls = self._value("AWSCURRENT"), len(self.aws.calls_by("keyturn"))
-        rotation = self.aws.rotate(self.arn, RotationLambdaARN=self.function.arn)
+        before, calls = lane.value(), len(self.aws.calls_by("keyturn"))
+        rotation = self.aws.rotate(lane.arn, RotationLambdaARN=self.function.arn)
         calls = len(self.aws.calls_by("keyturn")) - calls
-        broken = [] if rotation.succeeded else [f"Rotation {number} failed: {rotation.error}"]
-        if not log_in(self._value("AWSCURRENT"), self._ca_file):
-            broken.append(f"AWSCURRENT does not log in after rotation {number}.")
-        old_is_refused = not log_in(before, self._ca_file)
-        if not old_is_refused:
-            broken.append(f"The password from before rotation {number} still logs in.")
-        self._wait_for_recovery(number, broken)
-        fate = "refused" if old_is_refused else "still accepted"
-        gaps = gap(self.probe, rotation), gap(self.app, rotation)
-        return Measured(rotation, slow, calls, *gaps, fate, tuple(broken))
-
-    def stages(self) -> dict[str, list[str]]:
-        """{version id: staging labels}, oldest first."""
-        stages = self.client.describe_secret(SecretId=self.arn).get("VersionIdsToStages", {})
-        return dict(sorted(stages.items(), key=lambda item: "AWSPREVIOUS" not in item[1]))
+        broken = [] if rotation.succeeded else [f"Rotation {number} ({lane.strategy}) failed: {rotation.error}"]
+        if not log_in(lane.value(), self._ca_file):
+            broken.append(f"AWSCURRENT does not log in after rotation {number} ({lane.strategy}).")
+        old_works = log_in(before, self._ca_file)
+        if old_works != lane.alternates:
+            broken.append(
+                f"The password from before rotation {number} ({lane.strategy}) {'still' if old_works else 'no longer'} logs in."
+            )
+        self._wait_for_recovery(lane, number, broken)
+        gaps = gap(lane.probe, rotation), gap(lane.app, rotation)
+        fate = "still logs in" if old_works else "refused"
+        return Measured(number, lane.strategy, rotation, slow, calls, *gaps, fate, tuple(broken))
 
     def leaks(self) -> int:
-        """How many passwords that the secret ever held are found in what the function and the server logged."""
+        """How many passwords that the secrets ever held are found in what the function and the server logged."""
         logs = self.server.log.read_text() + "".join(rotation.log for rotation in self.aws.rotations)
         values = [json.loads(c.parameters["SecretString"]) for c in self.aws.calls if "SecretString" in c.parameters]
         return sum(value["password"] in logs for value in values)
 
     def broken_promises(self) -> list[str]:
         """All that did not hold."""
-        broken = [promise for one in self.measured for promise in one.broken]
-        broken += [f"A client ended early: {c.error}" for c in (self.app, self.probe) if c.error]
-        if stray := refused_outside(self.probe, [one.rotation for one in self.measured if one.rotation.succeeded]):
-            broken.append(f"AWSCURRENT was refused {stray} times outside of a rotation's gap.")
+        broken = [promise for lane in self.lanes for one in lane.measured for promise in one.broken]
+        for lane in self.lanes:
+            broken += [f"A client ended early: {c.error}" for c in (lane.app, lane.probe) if c.error]
+            allowed = [] if lane.alternates else [one.rotation for one in lane.measured if one.rotation.succeeded]
+            if stray := refused_outside(lane.probe, allowed):
+                broken.append(f"AWSCURRENT ({lane.strategy}) was refused {stray} times outside of a gap.")
+            if lane.alternates and lane.app.failed:
+                broken.append(f"The app ({lane.strategy}) was refused {lane.app.failed} times.")
+            if len(lane.measured) < ROTATIONS:
+                broken.append(f"Only {len(lane.measured)} of {ROTATIONS} rotations were made ({lane.strategy}).")
         if leaks := self.leaks():
             broken.append(f"{leaks} passwords stand in a log.")
         return broken
@@ -94,19 +128,16 @@ class Demo:
     def _ca_file(self) -> str:
         return str(self.server.ca_file)
 
-    def _value(self, stage: str) -> str:
-        return self.client.get_secret_value(SecretId=self.arn, VersionStage=stage)["SecretString"]
-
-    def _wait_for_recovery(self, number: int, broken: list[str]) -> None:
+    def _wait_for_recovery(self, lane: Lane, number: int, broken: list[str]) -> None:
         """The next rotation starts when both clients log in again."""
         end = time.monotonic() + RECOVERY
-        seen = len(self.app.logins), len(self.probe.logins)
+        seen = len(lane.app.logins), len(lane.probe.logins)
         while time.monotonic() < end:
-            moved = len(self.app.logins) > seen[0] + 1 and len(self.probe.logins) > seen[1] + 1
-            if moved and self.app.works and self.probe.works:
+            moved = len(lane.app.logins) > seen[0] + 1 and len(lane.probe.logins) > seen[1] + 1
+            if moved and lane.app.works and lane.probe.works:
                 return
             time.sleep(0.02)
-        broken.append(f"A client did not recover within {RECOVERY:.0f} s after rotation {number}.")
+        broken.append(f"A client did not recover within {RECOVERY:.0f} s after rotation {number} ({lane.strategy}).")
 
 
 @contextmanager
@@ -130,20 +161,49 @@ def stage(console: Console) -> Iterator[Demo]:
         # The function as Lambda imports it: it finds Secrets Manager and its settings in the environment.
         from rotators.postgres.app import handler  # noqa: PLC0415
 
-        password = secrets.token_hex(16)
-        server.create_user(USER, password)
-        client = boto3.client("secretsmanager", endpoint_url=aws.endpoint)
-        arn = client.create_secret(Name="demo/app", SecretString=json.dumps(server.secret(USER, password)))["ARN"]
         function = aws.add_function("keyturn-postgres", handler)
-        app, prober = (make(aws.client(), arn, str(server.ca_file)) for make in (application, probe))
-        stack.callback(app.stop)
-        stack.callback(prober.stop)
+        lanes = list(_lanes(server, aws, stack))
         (version,) = server.run("SHOW server_version")
         console.print(
             f"PostgreSQL {version[0]} at localhost:{server.port} (TLS, SCRAM), a simulated Secrets Manager at"
         )
-        console.print(f"{aws.endpoint}, the function, two clients: up in {time.monotonic() - started:.1f} s.\n")
-        yield Demo(console, server, aws, client, function, arn, app, prober)
+        console.print(f"{aws.endpoint}, the function, four clients: up in {time.monotonic() - started:.1f} s.\n")
+        yield Demo(console, server, aws, function, lanes)
+
+
+def _lanes(server: PostgresServer, aws: Simulator, stack: ExitStack) -> Iterator[Lane]:
+    """A secret for each strategy; the alternating one names an admin like RDS's, who has made its user."""
+    client = boto3.client("secretsmanager", endpoint_url=aws.endpoint)
+    admin_password = secrets.token_hex(16)
+    server.create_user(ADMIN, admin_password)
+    server.run(f"ALTER ROLE {ADMIN} CREATEROLE")
+    admin = client.create_secret(Name="demo/admin", SecretString=json.dumps(server.secret(ADMIN, admin_password)))[
+        "ARN"
+    ]
+    os.environ["ADMIN_SECRETS"] = admin
+    for strategy, user, fields in (
+        ("single-user", "shop", {}),
+        ("alternating-users", "app", {"masterarn": admin}),
+    ):
+        password = secrets.token_hex(16)
+        server.create_user(user, password, as_user=(ADMIN, admin_password))
+        value = json.dumps(server.secret(user, password, **fields))
+        arn = client.create_secret(Name=f"demo/{user}", SecretString=value)["ARN"]
+        app, prober = (make(aws.client(), arn, str(server.ca_file)) for make in (application, probe))
+        stack.callback(app.stop)
+        stack.callback(prober.stop)
+        yield Lane(strategy, arn, client, app, prober)
+
+
+def run_all(demo: Demo, after: Callable[[Measured], None] = lambda _: None) -> None:
+    """All rotations: each secret in turn, a round at a time."""
+    for number in range(1, ROTATIONS + 1):
+        next_round = time.monotonic() + ROUND
+        for lane in demo.lanes:
+            lane.measured.append(demo.rotate(lane, number))
+            after(lane.measured[-1])
+        if number < ROTATIONS:
+            time.sleep(max(next_round - time.monotonic(), 0.5))
 
 
 def show_live(demo: Demo) -> None:
@@ -156,23 +216,15 @@ def show_live(demo: Demo) -> None:
             view.update(frame(demo), refresh=True)
             if not alive:
                 return
-            time.sleep(0.08)
-
-
-def run_all(demo: Demo, after: Callable[[int, Rotation], None] = lambda *_: None) -> None:
-    """All rotations, one after the other."""
-    for number in range(1, ROTATIONS + 1):
-        time.sleep(0.5)
-        demo.measured.append(demo.rotate(number))
-        after(number, demo.measured[-1].rotation)
+            time.sleep(0.1)
 
 
 def show_lines(demo: Demo) -> None:
     """A line a step, where nobody watches."""
 
-    def print_steps(number: int, rotation: Rotation) -> None:
-        for run in rotation.runs:
-            print_step(demo.console, number, rotation, run)
+    def print_steps(one: Measured) -> None:
+        for run in one.rotation.runs:
+            print_step(demo.console, one, run)
 
     run_all(demo, print_steps)
     demo.console.print()
@@ -180,9 +232,13 @@ def show_lines(demo: Demo) -> None:
 
 def frame(demo: Demo) -> RenderableType:
     """The live view as it is now."""
-    number = len(demo.aws.rotations)
+    shown, number = [], 0
+    for lane in demo.lanes:
+        rotations = [rotation for rotation in demo.aws.rotations if rotation.arn == lane.arn]
+        number = max(number, len(rotations))
+        shown.append(Shown(lane.strategy, lane.versions(), rotations[-1] if rotations else None, lane.app, lane.probe))
     title = f"Keyturn: rotation {number} of {ROTATIONS}" + (", in slow motion" if number == 1 else "")
-    return live(title, demo.stages(), demo.aws.rotations[-1] if number else None, demo.app, demo.probe)
+    return live(title, shown)
 
 
 def main(svg: Path | None = None) -> int:
@@ -190,15 +246,20 @@ def main(svg: Path | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     # The view's own stdout: while the function runs, sys.stdout is its log.
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 118)
     with stage(console) as demo:
         (show_live if console.is_terminal else show_lines)(demo)
-        demo.app.stop()
-        demo.probe.stop()
+        for lane in demo.lanes:
+            lane.app.stop()
+            lane.probe.stop()
+        clients = [
+            (f"{lane.strategy}, {what}", client)
+            for lane in demo.lanes
+            for client, what in ((lane.probe, "probe that reads AWSCURRENT anew"), (lane.app, "app that caches it"))
+        ]
+        measured = [one for lane in demo.lanes for one in lane.measured]
         broken = demo.broken_promises()
-        if len(demo.measured) < ROTATIONS:
-            broken.append(f"Only {len(demo.measured)} of {ROTATIONS} rotations were made.")
-        end = summary(demo.measured, demo.app, demo.probe, demo.leaks()), verdict(broken)
+        end = summary(measured, clients, demo.leaks()), verdict(broken)
         console.print(*end, sep="\n")
         if svg:
             svg.write_text(picture("make demo", frame(demo), *end))
@@ -207,7 +268,7 @@ def main(svg: Path | None = None) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        prog="python -m demo", description="Rotate a real PostgreSQL password and watch it."
+        prog="python -m demo", description="Rotate real PostgreSQL passwords and watch it."
     )
     parser.add_argument("--svg", type=Path, help="write a picture of the end to this file")
     try:

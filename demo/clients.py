@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
-from aws_secretsmanager_caching import SecretCache
+from aws_secretsmanager_caching import SecretCache, SecretCacheConfig
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+CACHE_SECONDS = 4
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,11 @@ class Client:
 
 
 def application(client: "SecretsManagerClient", secret_id: str, ca_file: str) -> Client:
-    """Caches the secret for an hour by AWS's library, refreshes it where a login fails (which waits 2.5 to 5 s)."""
-    cache = SecretCache(client=client)
+    """Caches the secret by AWS's library, and refreshes it where a login fails (for which the library waits 2.5 to 5 s).
+
+    Its cache lives for 4 s, as the demo rotates every few seconds; in the field it is an hour, and rotations are days apart.
+    """
+    cache = SecretCache(SecretCacheConfig(secret_refresh_interval=CACHE_SECONDS), client)
     return Client(
         read=lambda: str(cache.get_secret_string(secret_id)),
         ca_file=ca_file,

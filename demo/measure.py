@@ -15,6 +15,8 @@ class Measured:
     calls: of Secrets Manager, by the function. broken: the promises that did not hold, in words
     """
 
+    number: int
+    strategy: str
     rotation: Rotation
     slow_motion: bool
     calls: int

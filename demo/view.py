@@ -2,10 +2,9 @@
 
 import io
 import re
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from rich._export_format import CONSOLE_SVG_FORMAT
-from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -19,50 +18,64 @@ from testkit.simulator.rotations import STEPS
 _COLOURS = {"AWSCURRENT": "bold green", "AWSPENDING": "yellow", "AWSPREVIOUS": "dim"}
 _NOTES = {
     "createSecret": "a new password, stored as AWSPENDING",
-    "setSecret": "the server is told, AWSCURRENT is refused from here",
+    "setSecret": "the server is told",
     "testSecret": "AWSPENDING logs in",
     "finishSecret": "AWSPENDING becomes AWSCURRENT",
 }
+# One row of a secret's versions: (version, its user, its labels).
+Row = tuple[str, str, list[str]]
 
 
-def live(
-    title: str, stages: Mapping[str, list[str]], rotation: Rotation | None, app: Client, probe: Client
-) -> RenderableType:
+@dataclass(frozen=True)
+class Shown:
+    """One secret as the view shows it."""
+
+    strategy: str
+    versions: list[Row]
+    rotation: Rotation | None
+    app: Client
+    probe: Client
+
+
+def live(title: str, lanes: list[Shown]) -> RenderableType:
     """The state of things, redrawn many times a second."""
     clients = Table.grid(padding=(0, 2))
-    clients.add_row(
-        "probe", _state(probe), f"{len(probe.logins)} logins, {probe.failed} refused", "reads AWSCURRENT anew each time"
-    )
-    clients.add_row(
-        "app", _state(app), f"{len(app.logins)} logins, {app.failed} refused", "caches it, by AWS's library"
-    )
-    return Panel(Group(Columns([_versions(stages), _steps(rotation)]), clients), title=title, border_style="cyan")
+    for lane in lanes:
+        for client, what in ((lane.probe, "probe, reads AWSCURRENT anew"), (lane.app, "app, caches it")):
+            counted = f"{len(client.logins)} logins, {client.failed} refused"
+            clients.add_row(lane.strategy, _state(client), counted, what)
+    return Panel(Group(_versions(lanes), _steps(lanes), clients), title=title, border_style="cyan")
 
 
-def _versions(stages: Mapping[str, list[str]]) -> Table:
-    table = Table("version", "staging labels", title="the secret", title_justify="left", width=44)
-    for version, labels in stages.items():
-        table.add_row(version[:8], Text(" ").join(Text(label, _COLOURS.get(label, "")) for label in sorted(labels)))
+def _versions(lanes: list[Shown]) -> Table:
+    table = Table("secret", "version", "user", "staging labels", width=84)
+    for lane in lanes:
+        for version, user, labels in lane.versions:
+            shown = Text(" ").join(Text(label, _COLOURS.get(label, "")) for label in sorted(labels))
+            table.add_row(lane.strategy, version[:8], user, shown)
     return table
 
 
-def _steps(rotation: Rotation | None) -> Table:
-    table = Table("step", "case", "ms", "", title="the rotation", title_justify="left")
-    runs = {run.step: run for run in rotation.runs} if rotation else {}
+def _steps(lanes: list[Shown]) -> Table:
+    table = Table("step", width=84)
+    for lane in lanes:
+        table.add_column(lane.strategy)
+    table.add_column("")
     for step in STEPS:
-        run = runs.get(step)
-        table.add_row(step, _case(rotation, step), _milliseconds(run), _NOTES[step], style="" if run else "dim")
+        cells = [_cell(lane.rotation, step) for lane in lanes]
+        table.add_row(step, *cells, _NOTES[step], style="" if any(cells) else "dim")
     return table
 
 
-def _case(rotation: Rotation | None, step: str) -> str:
-    return (rotation.case(step) if rotation else None) or ""
-
-
-def _milliseconds(run: StepRun | None) -> str:
-    if run is None:
+def _cell(rotation: Rotation | None, step: str) -> str:
+    run = next((run for run in reversed(rotation.runs) if run.step == step), None) if rotation else None
+    if rotation is None or run is None:
         return ""
-    return f"{run.invocation.seconds * 1000:.0f}" if run.invocation else "…"
+    return f"{_milliseconds(run):>4} ms  {rotation.case(step) or ''}" if run.invocation else "…"
+
+
+def _milliseconds(run: StepRun) -> str:
+    return f"{run.invocation.seconds * 1000:.0f}" if run.invocation else ""
 
 
 def _state(client: Client) -> Text:
@@ -80,45 +93,45 @@ def picture(title: str, *renderables: RenderableType) -> str:
     )
 
 
-def print_step(console: Console, number: int, rotation: Rotation, run: StepRun) -> None:
+def print_step(console: Console, one: Measured, run: StepRun) -> None:
     """One line for a step that is over: for files and pipes."""
     outcome = run.invocation.error if run.invocation and run.invocation.error else _NOTES[run.step]
+    case = one.rotation.case(run.step) or ""
     console.print(
-        f"rotation {number}  {run.step:12}  {_case(rotation, run.step):2}  {_milliseconds(run):>4} ms  {outcome}"
+        f"rotation {one.number}  {one.strategy:17}  {run.step:12}  {case:2}  {_milliseconds(run):>4} ms  {outcome}"
     )
 
 
-def summary(measured: list[Measured], app: Client, probe: Client, leaks: int) -> RenderableType:
+def summary(measured: list[Measured], clients: list[tuple[str, Client]], leaks: int) -> RenderableType:
     """The table at the end."""
     table = Table()
-    table.add_column("rotation")
-    table.add_column("case")
+    for name in ("rotation", "strategy", "case"):
+        table.add_column(name)
     for name in ("calls", "function", "AWSCURRENT refused", "app refused"):
         table.add_column(name, justify="right")
     table.add_column("the old password")
-    for number, one in enumerate(measured, 1):
-        note = " (slow motion)" if one.slow_motion else ""
+    for one in sorted(measured, key=lambda one: (one.strategy != "single-user", one.number)):
         table.add_row(
-            f"{number}{note}",
+            f"{one.number}{' (slow)' if one.slow_motion else ''}",
+            one.strategy,
             one.rotation.case("setSecret"),
             str(one.calls),
             f"{one.seconds * 1000:.0f} ms",
-            f"{one.gap * 1000:.0f} ms",
-            f"{one.app_gap:.1f} s",
+            f"{one.gap * 1000:.0f} ms" if one.gap else "never",
+            f"{one.app_gap:.1f} s" if one.app_gap else "never",
             one.old_password,
         )
-    figures = Text(
-        f"probe, reads AWSCURRENT anew each time:               {len(probe.logins)} logins tried, {probe.failed} refused\n"
-        f"app, caches it; AWS's library waits 2.5 to 5 s:       {len(app.logins)} logins tried, {app.failed} refused\n"
-        f"passwords in the function's and the server's logs:    {leaks}"
-    )
-    return Group(table, figures)
+    lines = [f"{name + ':':62}{len(client.logins):>5} logins, {client.failed:>3} refused" for name, client in clients]
+    lines.append(f"{'passwords in the logs of the function and the server:':62}{leaks:>5}")
+    return Group(table, Text("\n".join(lines)))
 
 
 def verdict(broken: list[str]) -> Text:
     """Whether every promise held."""
     if not broken:
         return Text(
-            "Every promise held: AWSCURRENT logs in after each rotation, and failed only in the gap.", "bold green"
+            "Every promise held: AWSCURRENT logs in after each rotation; with alternating users at every instant, and the "
+            "old password until the next rotation; with a single user all but in the gap.",
+            "bold green",
         )
     return Text("\n".join(["A promise broke:", *broken]), "bold red")

@@ -84,7 +84,7 @@ def require_nothing_of_its_own(session: Session, admin: Secret, clone: Role, pai
         f"{clone.name!r} owns objects, or holds rights or memberships of its own (as AWS's functions leave them). As an "
         f"alias of {pair.base!r} it would lose them. Nothing was changed.",
         "Run these commands in psql, as a superuser or whoever owns what they name; they give all to the base. Then rotate "
-        "again. (Where a right is not wanted, leave "
+        "again. If that role is somebody else's, do not: rotate with the strategy single-user. (Where a right is not wanted, leave "
         "its GRANT out and keep the REVOKE.)\n" + "\n".join(commands) + "\n",
     )
 

@@ -17,7 +17,7 @@ from testkit.simulator.rotations import STEPS
 
 _COLOURS = {"AWSCURRENT": "bold green", "AWSPENDING": "yellow", "AWSPREVIOUS": "dim"}
 _NOTES = {
-    "createSecret": "a new password, stored as AWSPENDING",
+    "createSecret": "a new password, as AWSPENDING",
     "setSecret": "the server is told",
     "testSecret": "AWSPENDING logs in",
     "finishSecret": "AWSPENDING becomes AWSCURRENT",

@@ -37,6 +37,17 @@ def no_server(reason: str) -> None:
     pytest.skip(reason)
 
 
+COVERED: list[str] = []  # what the crash matrices have covered, shown at the end
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the crash matrices have covered."""
+    if COVERED:
+        terminalreporter.section("crash matrix")
+        for line in COVERED:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture
 def aws() -> Iterator[Simulator]:
     """Secrets Manager, empty."""

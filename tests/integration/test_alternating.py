@@ -21,6 +21,20 @@ def test_budget(pair: World) -> None:
         assert pair.aws.calls_by("keyturn")[3:7] == ["DescribeSecret"] + ["GetSecretValue"] * 3
 
 
+def test_budget_with_a_managed_admin(pair_17: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """12 calls: a managed admin secret has no host, so it is described, and RDS says where its server is."""
+    value = {"username": pair_17.admin, "password": "canary-admin-PASSWORD"}
+    pair_17.client.put_secret_value(SecretId=str(pair_17.admin_arn), SecretString=json.dumps(value))
+    tag = {"Key": "aws:rds:primaryDBInstanceArn", "Value": "arn:aws:rds:eu-west-1:123456789012:db:one"}
+    pair_17.client.tag_resource(SecretId=str(pair_17.admin_arn), Tags=[tag])  # type: ignore[list-item]
+    found = {"Endpoint": {"Address": "localhost", "Port": pair_17.server.port}, "Engine": "postgres"}
+    monkeypatch.setattr("common.endpoints._call", lambda *_, **__: [found])
+    for _ in range(2):
+        pair_17.rotated()
+        assert pair_17.server_saw() == {"connections": 3, "logins": 3, "failed": 0}
+        assert len(pair_17.aws.calls_by("keyturn")) == 12
+
+
 def test_both_always_log_in(pair: World) -> None:
     """AWSCURRENT and AWSPREVIOUS work after each rotation; the users alternate; nothing else of the value changes."""
     before = pair.value()

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from testkit.crash.matrix import Coverage, Scenario, Value, run_matrix
+from testkit.crash.matrix import Scenario, Value, run_matrix
 from testkit.servers.postgres import PostgresServer
+from tests.conftest import COVERED
 
-COVERED: list[Coverage] = []
 _numbers = itertools.count()
 ADMIN, ADMIN_PASSWORD = "matrix_admin", "matrix-admin-password"
 
@@ -87,6 +87,6 @@ def test_no_death_loses_anything(server: PostgresServer, trusted: Path, strategy
         coverage = run_matrix(scenario)
     finally:
         server.run(f"DROP TABLE matrix_given; DROP ROLE {ADMIN}")
-    COVERED.append(coverage)
+    COVERED.append(str(coverage))
     assert coverage.broken == []
     assert coverage.runs == 4 * sum(coverage.messages.values()) > 100

@@ -21,7 +21,7 @@ from rotators.postgres.target import Postgres
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
 from testkit.simulator import Simulator
 from tests.conftest import no_server
-from tests.integration.world import FIRST, World, drop, make_world
+from tests.integration.world import World, drop, make_world_with_admin
 
 
 def lose_pending_after_set(world: World, how: str) -> None:
@@ -162,13 +162,17 @@ def strict() -> Iterator[PostgresServer]:
         yield running
 
 
-def test_s6_a_password_that_the_policy_refuses(
-    strict: PostgresServer, aws: Simulator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
+def test_s6_a4_a_password_that_the_policy_refuses(
+    strict: PostgresServer, aws: Simulator, monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
     """AWSPENDING is taken off, so the next rotation may choose another password; nothing is blocked, nothing is lost."""
     monkeypatch.setenv("SECRETS_MANAGER_ENDPOINT", aws.endpoint)
     monkeypatch.setenv("TLS_CA_FILE", str(strict.ca_file))
-    world = make_world(strict, aws, "Equal_1_name", FIRST)
+    monkeypatch.setenv("ADMIN_SECRETS", "")
+    world = make_world_with_admin(strict, aws, "Equal_1_name")
+    world.tag(strategy=strategy)
+    user = world.user + ("_clone" if strategy == "alternating-users" else "")
     real, world.aws.tries = world.function.handler, 3
 
     def equal_to_the_name(event: dict[str, str], context: object) -> None:
@@ -176,7 +180,7 @@ def test_s6_a_password_that_the_policy_refuses(
             world.client.put_secret_value(
                 SecretId=world.arn,
                 ClientRequestToken=event["ClientRequestToken"],
-                SecretString=json.dumps({**world.value(), "password": world.user}),
+                SecretString=json.dumps({**world.value(), "username": user, "password": user}),
                 VersionStages=["AWSPENDING"],
             )
         real(event, context)
@@ -190,7 +194,8 @@ def test_s6_a_password_that_the_policy_refuses(
     assert world.labels() == [{"AWSCURRENT"}]
     assert world.logs_in()
     world.function = world.aws.add_function("real", real)
-    assert world.rotated().case("setSecret") == "S1"
+    assert world.rotated().case("setSecret") == ("S1" if strategy == "single-user" else "A3")
+    assert world.logs_in()
     drop(world)
 
 

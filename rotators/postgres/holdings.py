@@ -101,24 +101,22 @@ def is_alias(session: Session, clone: Role, base: Role) -> bool:
 
 def members(session: Session, clone: Role, but: str) -> list[str]:
     """Who is a direct member of the clone, beside the admin and superusers."""
-    rows = session.run(
-        sql.SQL(
-            "SELECT DISTINCT r.rolname FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member "
-            "WHERE m.roleid = {} AND r.rolname <> {} AND NOT r.rolsuper"
-        ).format(sql.Literal(clone.oid), sql.Literal(but))
+    return _granted(
+        session, "JOIN pg_catalog.pg_roles r ON r.oid = m.member WHERE m.roleid = {} AND NOT r.rolsuper", clone, but
     )
-    return [name for (name,) in rows]
 
 
 def _memberships(session: Session, clone: Role, base: str) -> list[str]:
     """The roles beside the base that the clone is a direct member of."""
-    rows = session.run(
-        sql.SQL(
-            "SELECT DISTINCT r.rolname FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid "
-            "WHERE m.member = {} AND r.rolname <> {}"
-        ).format(sql.Literal(clone.oid), sql.Literal(base))
+    return _granted(session, "JOIN pg_catalog.pg_roles r ON r.oid = m.roleid WHERE m.member = {}", clone, base)
+
+
+def _granted(session: Session, condition: str, clone: Role, but: str) -> list[str]:
+    """The names of the roles at the other end of grants of or to the clone."""
+    query = sql.SQL("SELECT DISTINCT r.rolname FROM pg_catalog.pg_auth_members m ") + sql.SQL(condition).format(
+        sql.Literal(clone.oid)
     )
-    return [name for (name,) in rows]
+    return [name for (name,) in session.run(query) if name != but]
 
 
 def _in_database(

@@ -8,7 +8,7 @@ import pytest
 
 from testkit.servers.postgres import PostgresServer
 from testkit.simulator import Simulator
-from tests.integration.world import FIRST, World, drop, make_world_with_admin
+from tests.integration.world import FIRST, World, dies_once, drop, make_world_with_admin
 
 
 def test_budget(pair: World) -> None:
@@ -203,18 +203,7 @@ def test_a1_nobody_logs_in(pair: World) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_step_that_dies_is_done_again(pair: World, step: str, when: str) -> None:
     """No probing, no failed login: A3 sets the pending password always."""
-    handler = pair.function.handler
-    deaths: list[str] = []
-
-    def dies_once(event: dict[str, str], context: object) -> None:
-        dying = event["Step"] == step and not deaths
-        if not (dying and when == "before"):
-            handler(event, context)
-        if dying:
-            deaths.append(step)
-            raise RuntimeError("died")
-
-    pair.function = pair.aws.add_function("dying", dies_once)
+    deaths = dies_once(pair, step, when)
     for _ in range(2):
         deaths.clear()
         pair.rotated()

@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[2]
 SABOTAGED = """
 import sys
 import demo.__main__ as demo
+import demo.stage as stage
 import rotators.postgres.target as target
-demo.ROTATIONS, demo.SLOW_MOTION, demo.RECOVERY = 1, 0, 1
+stage.ROTATIONS, stage.SLOW_MOTION, stage.RECOVERY = 1, 0, 1
 target.Postgres.change_password = lambda *_: None
 {more}
 sys.exit(demo.main())

@@ -12,7 +12,7 @@ import pytest
 
 from testkit.servers.postgres import PostgresServer
 from testkit.simulator import Rotation, Simulator
-from tests.integration.world import World, make_world
+from tests.integration.world import World, dies_once, make_world
 
 
 def test_happy_path_within_its_budget(world: World) -> None:
@@ -68,18 +68,7 @@ def test_on_postgresql_15(server_15: PostgresServer, aws: Simulator, monkeypatch
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_step_that_dies_is_done_again(world: World, step: str, when: str) -> None:
     """Before it does anything, or when all is done and only the answer is lost; the service tries again."""
-    handler = world.function.handler
-    deaths: list[str] = []
-
-    def dies_once(event: dict[str, str], context: object) -> None:
-        dying = event["Step"] == step and not deaths
-        if not (dying and when == "before"):
-            handler(event, context)
-        if dying:
-            deaths.append(step)
-            raise RuntimeError("died")
-
-    world.function = world.aws.add_function("dying", dies_once)
+    deaths = dies_once(world, step, when)
     rotation = world.rotate()
     assert rotation.succeeded, rotation.error
     assert deaths == [step]

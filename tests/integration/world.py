@@ -117,6 +117,22 @@ class World:
         }
 
 
+def dies_once(world: World, step: str, when: str) -> list[str]:
+    """Let the world's function die once, before or after this step has done its work; the list of its deaths so far."""
+    handler, deaths = world.function.handler, list[str]()
+
+    def dying(event: dict[str, str], context: Any) -> None:
+        dies = event["Step"] == step and not deaths
+        if not (dies and when == "before"):
+            handler(event, context)
+        if dies:
+            deaths.append(step)
+            raise RuntimeError("died")
+
+    world.function = world.aws.add_function("dying", dying)
+    return deaths
+
+
 def quoted(name: str) -> str:
     """A name in a statement."""
     return '"' + name.replace('"', '""') + '"'

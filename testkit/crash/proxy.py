@@ -91,7 +91,7 @@ def proxy(name: str, upstream: tuple[str, int], framing: Framing, killer: Killer
 def _connection(name: str, client: socket.socket, upstream: tuple[str, int], framing: Framing, killer: Killer) -> None:
     """One connection of the function's: messages forwards, answers back, until either side ends."""
     held, answered = threading.Event(), threading.Event()
-    with client, suppress(OSError), socket.create_connection(upstream) as server:
+    with client, suppress(OSError), socket.create_connection(upstream) as server, _shut(client, server):
         for one in (client, server):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each record waits 40 ms for the one before
 
@@ -114,6 +114,17 @@ def _connection(name: str, client: socket.socket, upstream: tuple[str, int], fra
                     _die(raw, server, held, answered, killer)
                     return
                 server.sendall(raw)
+
+
+@contextmanager
+def _shut(*sockets: socket.socket) -> Iterator[None]:
+    """At the end both sides see the connection's end, though another thread waits on it: as when a process dies."""
+    try:
+        yield
+    finally:
+        for one in sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
 
 def _die(raw: bytes, server: socket.socket, held: threading.Event, answered: threading.Event, killer: Killer) -> None:

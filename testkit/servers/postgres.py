@@ -45,6 +45,7 @@ class PostgresServer:
     password: str = field(repr=False)
     folder: Path
     host: str = "localhost"
+    _kept: list[connection] = field(default_factory=list, repr=False)
 
     @property
     def ca_file(self) -> Path:
@@ -85,13 +86,19 @@ class PostgresServer:
         self, statement: str | sql.Composable, as_user: tuple[str, str] | None = None, dbname: str = "postgres"
     ) -> list[tuple[object, ...]]:
         """Run a statement as the superuser, or as `as_user`, who has that password; its rows."""
+        if as_user is None and dbname == "postgres":
+            return _rows(self._superuser(), statement)
         opened = self.connect(*(as_user or (ADMIN, self.password)), dbname=dbname)
         try:
-            with opened.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else []
+            return _rows(opened, statement)
         finally:
             opened.close()
+
+    def _superuser(self) -> connection:
+        """The superuser's connection, which stays open: a login costs more than most statements."""
+        if not self._kept or self._kept[0].closed:
+            self._kept[:] = [self.connect()]
+        return self._kept[0]
 
     def create_user(self, user: str, password: str, *, as_user: tuple[str, str] | None = None) -> None:
         """A role that may log in; made by the superuser, or by `as_user`, who has that password."""
@@ -100,11 +107,7 @@ class PostgresServer:
 
     def set_password(self, user: str, password: str) -> None:
         """Set a user's password. The server sees a verifier, so that its log holds no password of ours."""
-        opened = self.connect()
-        try:
-            verifier = encrypt_password(password, user, scope=opened, algorithm="scram-sha-256")
-        finally:
-            opened.close()
+        verifier = encrypt_password(password, user, scope=self._superuser(), algorithm="scram-sha-256")
         self.run(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier)))
 
     def secret(self, user: str, password: str, **fields: object) -> dict[str, object]:
@@ -118,6 +121,12 @@ class PostgresServer:
             "dbname": "postgres",
             **fields,
         }
+
+
+def _rows(opened: connection, statement: str | sql.Composable) -> list[tuple[object, ...]]:
+    with opened.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 def find_binaries(wanted: str | None = None) -> Path | None:
@@ -145,7 +154,11 @@ def postgres_server(binaries: Path, access: str = "", **settings: str) -> Iterat
         _configure(kept.folder / "data", access, _SETTINGS | settings)
         kept.serve(binaries / "postgres", "-D", kept.folder / "data", "-p", str(server.port), port=server.port)
         _wait_until_ready(server)
-        yield server
+        try:
+            yield server
+        finally:
+            for opened in server._kept:  # noqa: SLF001
+                opened.close()
 
 
 def _readable(binaries: Path, folder: Path) -> Path:

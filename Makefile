@@ -8,8 +8,8 @@ SETUP := $(VENV)/.ready
 demo: $(SETUP)   ## Rotate real credentials on this machine and watch it
 	@$(VENV)/bin/python -m demo
 
-test: $(SETUP)   ## Every test that this machine can run
-	@$(VENV)/bin/python -m pytest
+test: $(SETUP)   ## Every test that this machine can run; some of them: make test ARGS=tests/unit
+	@$(VENV)/bin/python -m pytest $(ARGS)
 
 check: $(SETUP)  ## Lint, format, types
 	$(VENV)/bin/ruff check .

@@ -30,6 +30,7 @@ SELECT e.privilege_type, o.object, e.is_grantable FROM (
   UNION ALL SELECT 'LARGE OBJECT ' || oid, lomacl FROM pg_catalog.pg_largeobject_metadata
   UNION ALL SELECT 'DATABASE ' || pg_catalog.quote_ident(datname), datacl FROM pg_catalog.pg_database
   UNION ALL SELECT 'TABLESPACE ' || pg_catalog.quote_ident(spcname), spcacl FROM pg_catalog.pg_tablespace
+  {parameters}
 ) o, LATERAL pg_catalog.aclexplode(o.acl) e WHERE e.grantee = {role}
 UNION ALL
 SELECT e.privilege_type || ' (' || pg_catalog.quote_ident(a.attname) || ')', 'TABLE ' || a.attrelid::pg_catalog.regclass,
@@ -37,6 +38,8 @@ SELECT e.privilege_type || ' (' || pg_catalog.quote_ident(a.attname) || ')', 'TA
   FROM pg_catalog.pg_attribute a, LATERAL pg_catalog.aclexplode(a.attacl) e WHERE e.grantee = {role}
 ORDER BY 2, 1
 """
+# Since PostgreSQL 15.
+_PARAMETERS = "UNION ALL SELECT 'PARAMETER ' || parname, paracl FROM pg_catalog.pg_parameter_acl"
 # Default rights that the role gives (of, to) or gets: (of whom, in which schema, right, on what, to whom).
 _DEFAULTS = """
 SELECT pg_catalog.pg_get_userbyid(d.defaclrole), n.nspname, e.privilege_type,
@@ -128,7 +131,8 @@ def _in_database(
         yield f"REASSIGN OWNED BY {quoted(clone.name)} TO {quoted(pair.base)};"
     with session.elsewhere(admin.with_fields(admin.name, dbname=database)) as there:
         role = {"role": sql.Literal(clone.oid)}
-        for right, on, grantable in there.run(sql.SQL(_RIGHTS).format(**role)):
+        parameters = sql.SQL(_PARAMETERS if there.version >= 150000 else "")  # noqa: PLR2004
+        for right, on, grantable in there.run(sql.SQL(_RIGHTS).format(**role, parameters=parameters)):
             option = " WITH GRANT OPTION" if grantable else ""
             yield f"GRANT {right} ON {on} TO {quoted(pair.base)}{option};"
             yield f"REVOKE {right} ON {on} FROM {quoted(clone.name)};"

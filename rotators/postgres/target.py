@@ -15,7 +15,7 @@ LONGEST_NAME = 63  # bytes: NAMEDATALEN - 1; the server cuts what is longer, and
 
 
 class Postgres:
-    """PostgreSQL 12 and later."""
+    """PostgreSQL, tested on 15 and 17."""
 
     name = "postgres"
     # psql and pg_dump before version 14 read 99 characters of a password at most.

@@ -40,6 +40,7 @@ def as_aws_left_it(world: World, current: str) -> None:
         opened.cursor().execute("CREATE TABLE mine.made (i int); INSERT INTO mine.made VALUES (7)")
         opened.close()
     world.run("GRANT CONNECT ON DATABASE second TO {clone}")
+    world.run("GRANT SET ON PARAMETER log_min_messages TO {clone}")
     if current == "clone":
         world.put(username=clone, password="clones-password")
     else:

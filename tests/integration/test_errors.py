@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import socket
 import threading
 import time
@@ -31,10 +32,19 @@ class Case:
     environment: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     step: str = "setSecret"
+    raw: str | None = None  # instead of the secret's JSON
+    without_tls: bool = False  # at a server that does not speak TLS
+    root: str = ""  # the function trusts another root ("another"), or those that we ship ("ours")
 
 
 AT = ("localhost", "{port}")
 CASES = {
+    "no JSON": Case("secret-not-json", raw="canary-PASSWORD: no JSON", step="createSecret"),
+    "no object": Case("secret-not-json", raw='["canary-PASSWORD"]', step="createSecret"),
+    "half of an object": Case("secret-not-json", raw='{"password": "canary-PASSWORD"', step="createSecret"),
+    "refused TLS": Case("tls-refused", {"port": "{plain}"}, ("localhost:{plain}", "'ssl' to false"), without_tls=True),
+    "wrong CA": Case("tls-untrusted", names=(*AT, "TLS_CA_FILE"), root="another"),
+    "a CA that we do not ship": Case("tls-untrusted", names=AT, root="ours"),
     "engine missing": Case("secret-field-missing", {"engine": None}, ("'engine'",), step="createSecret"),
     "host missing": Case("secret-field-missing", {"host": None}, ("'host'",), step="createSecret"),
     "username missing": Case("secret-field-missing", {"username": None}, ("'username'",), step="createSecret"),
@@ -92,19 +102,51 @@ def _special_users(server: PostgresServer) -> None:
     server.run("REVOKE CONNECT ON DATABASE closed FROM PUBLIC")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_each_failure_has_its_own_error(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The table of docs/errors.md, made to happen."""
-    case = CASES[name]
+@pytest.fixture(scope="module")
+def plain() -> Iterator[PostgresServer]:
+    """A server that does not speak TLS."""
+    binaries = find_binaries()
+    assert binaries is not None
+    with postgres_server(binaries, ssl="off") as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Made:
+    """A case made to happen: the world, the texts that its names stand for, the secret's value before."""
+
+    world: World
+    texts: dict[str, object]
+    before: str
+
+
+@pytest.fixture
+def made(
+    request: pytest.FixtureRequest, world: World, plain: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Made:
+    """The case's settings, SQL and value."""
+    case: Case = CASES[request.param]
+    texts = {"port": world.server.port, "user": world.user, "plain": plain.port}
     for variable, value in case.environment.items():
         monkeypatch.setenv(variable, value)
+    if case.root:
+        other = tmp_path / "other.pem"
+        other.write_bytes(Authority("another root").pem)
+        monkeypatch.setenv("TLS_CA_FILE", str(other) if case.root == "another" else "")
     world.client.tag_resource(SecretId=world.arn, Tags=[{"Key": k, "Value": v} for k, v in case.tags.items()])
     if case.sql:
         world.server.run(case.sql.format(user=world.user))
-    before = {**world.value(), **case.edit}
-    world.put(**case.edit)
+    edit = {name: value.format(**texts) if case.without_tls else value for name, value in case.edit.items()}
+    text = case.raw or json.dumps({**world.value(), **edit})
+    world.client.put_secret_value(SecretId=world.arn, SecretString=text)
     world.aws.tries = 1
+    return Made(world, texts, text)
 
+
+@pytest.mark.parametrize(("made", "name"), [(name, name) for name in CASES], indirect=["made"])
+def test_each_failure_has_its_own_error(made: Made, name: str) -> None:
+    """The table of docs/errors.md, made to happen."""
+    case, world = CASES[name], made.world
     started = time.monotonic()
     rotation = world.rotate()
     seconds = time.monotonic() - started
@@ -112,35 +154,14 @@ def test_each_failure_has_its_own_error(world: World, monkeypatch: pytest.Monkey
     assert not rotation.succeeded
     assert rotation.runs[-1].step == case.step
     for part in (f"[{case.code}]", *case.names):
-        assert part.format(port=world.server.port, user=world.user) in str(rotation.error)
+        assert part.format(**made.texts) in str(rotation.error)
     (record,) = [record for record in rotation.runs[-1].invocation.records() if "outcome" in record]  # type: ignore[union-attr]
     assert (record["outcome"], record["error_code"]) == ("failed", case.code)
-    assert "canary" not in rotation.log
-    assert world.value() == before, "AWSCURRENT is what it was"
+    assert "canary" not in rotation.log + str(rotation.error)
+    assert world.client.get_secret_value(SecretId=world.arn)["SecretString"] == made.before, "AWSCURRENT is what it was"
     assert seconds < REPORT_SECONDS
     if not case.sql:
         assert world.server.accepts(world.user, "canary-first-PASSWORD"), "the server's password is what it was"
-
-
-@pytest.mark.parametrize("text", ["canary-PASSWORD: no JSON", "[1]", '{"engine": "postgres"'])
-def test_a_value_that_is_no_json_object(world: World, text: str) -> None:
-    """Its own error, with nothing of the text."""
-    world.client.put_secret_value(SecretId=world.arn, SecretString=text)
-    rotation = world.rotate()
-    assert "[secret-not-json]" in str(rotation.error)
-    assert text not in rotation.log + str(rotation.error)
-
-
-@pytest.mark.parametrize("roots", ["another", "ours"])
-def test_wrong_ca(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roots: str) -> None:
-    """A certificate that another root has signed, or that the roots we ship have not."""
-    other = tmp_path / "other.pem"
-    other.write_bytes(Authority("another root").pem)
-    monkeypatch.setenv("TLS_CA_FILE", str(other) if roots == "another" else "")
-    rotation = world.rotate()
-    assert "[tls-untrusted]" in str(rotation.error)
-    assert f"localhost:{world.server.port}" in str(rotation.error)
-    assert world.server_saw()["logins"] == 0
 
 
 def test_a_ca_file_without_certificates(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,18 +172,15 @@ def test_a_ca_file_without_certificates(world: World, tmp_path: Path, monkeypatc
     assert "[tls-ca-unreadable]" in str(world.rotate().error)
 
 
-def test_refused_tls(world: World) -> None:
-    """A server without TLS: no plaintext by itself; where the secret says ssl: false, it rotates."""
-    binaries = find_binaries()
-    assert binaries is not None
-    with postgres_server(binaries, ssl="off") as plain:
-        plain.create_user(world.user, "canary-first-PASSWORD")
-        world.put(port=plain.port)
-        assert "[tls-refused]" in str(world.rotate().error)
-        assert "connection authorized: user=" + world.user not in plain.log.read_text()
-        world.put(ssl=False)
-        assert world.rotate().succeeded
-        assert plain.accepts(world.user, world.value()["password"])
+def test_plaintext_only_where_the_secret_says_so(world: World, plain: PostgresServer) -> None:
+    """A server without TLS: no login by itself; where the secret says ssl: false, it rotates."""
+    plain.create_user(world.user, "canary-first-PASSWORD")
+    world.put(port=plain.port)
+    world.refused("tls-refused")
+    assert f"connection authorized: user={world.user}" not in plain.log.read_text()
+    world.put(ssl=False)
+    world.rotated()
+    assert plain.accepts(world.user, world.value()["password"])
 
 
 @contextlib.contextmanager

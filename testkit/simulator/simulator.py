@@ -67,6 +67,7 @@ class Simulator:
         self._closing = threading.Event()
         self._patch = mock.patch.object(SecretsManagerResponse, "list_secret_version_ids", list_secret_version_ids)
         self._server: BaseWSGIServer
+        self._client: SecretsManagerClient | None = None
 
     def __enter__(self) -> Self:
         self._patch.start()
@@ -95,9 +96,14 @@ class Simulator:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def client(self, **options: Any) -> "SecretsManagerClient":
-        """A boto client of the simulator."""
+        """A boto client of the simulator; without options always the same one, as making one takes a while."""
+        if not options and self._client is not None:
+            return self._client
         given = {"region_name": REGION, "aws_access_key_id": "test", "aws_secret_access_key": "test", **options}
-        return boto3.client("secretsmanager", endpoint_url=self.endpoint, **given)
+        made = boto3.client("secretsmanager", endpoint_url=self.endpoint, **given)
+        if not options:
+            self._client = made
+        return made
 
     def add_function(self, name: str, handler: Callable[[Any, Any], object], timeout: float = 30) -> PythonFunction:
         """A Python handler as a Lambda function; its `arn` goes into RotateSecret."""

@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,12 +35,22 @@ class ProcessFunction:
         self._pid = None
         return Invocation(answer["error"], answer["log"], time.monotonic() - started)
 
-    def kill(self) -> None:
-        """SIGKILL the running invocation; nothing of it runs when this returns."""
-        if self._pid is not None:
-            os.kill(self._pid, signal.SIGKILL)
-            while _runs(self._pid):
-                time.sleep(0.0005)
+    def freeze(self) -> Callable[[], None]:
+        """Stop the running invocation where it is; what is answered kills it, and no other that may run by then."""
+        pid = self._pid
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        return lambda: self._kill(pid)
+
+    def _kill(self, pid: int | None) -> None:
+        """SIGKILL this invocation, if it is still the one that runs; nothing of it runs when this returns."""
+        if pid is None or pid != self._pid:
+            return
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        while _runs(pid):
+            time.sleep(0.0005)
 
     def _answer(self) -> dict[str, Any]:
         assert self.zygote.stdout is not None

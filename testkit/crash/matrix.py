@@ -182,7 +182,7 @@ def _bench(scenario: Scenario) -> Iterator[_Bench]:
         environment = {**scenario.environment, "SECRETS_MANAGER_ENDPOINT": f"http://127.0.0.1:{secrets_manager}"}
         function = stack.enter_context(process_function(scenario.handler, **environment))
         aws.add(function)
-        killer.kill = function.kill
+        killer.freeze = function.freeze
         yield _Bench(scenario, aws, function, killer, port)
 
 

@@ -18,10 +18,10 @@ ANSWER_SECONDS = 0.1  # how long a message may go unanswered before the function
 class Killer:
     """When the function is to die: `before` or after the `at`-th message; 0 means never.
 
-    kill: ends the function. seen: what was counted, as "where: what"
+    freeze: stops the function where it is, and answers what kills it. seen: what was counted, as "where: what"
     """
 
-    kill: Callable[[], None] = lambda: None
+    freeze: Callable[[], Callable[[], None]] = lambda: lambda: None
     at: int = 0
     before: bool = True
     seen: list[str] = field(default_factory=list)
@@ -38,11 +38,6 @@ class Killer:
         with self.lock:
             self.seen.append(what)
             return not self.fired and len(self.seen) == self.at
-
-    def fire(self) -> None:
-        """Kill the function."""
-        self.fired = True
-        self.kill()
 
 
 def http_requests(data: bytes) -> tuple[bytes, str] | None:
@@ -111,7 +106,12 @@ def _connection(name: str, client: socket.socket, upstream: tuple[str, int], fra
                 raw, what = message
                 buffer = buffer[len(raw) :]
                 if killer.count(f"{name}: {what}"):
-                    _die(raw, server, held, answered, killer)
+                    # Frozen at once: it must not get further than this message before it dies.
+                    kill = killer.freeze()
+                    if not killer.before:
+                        _let_act(raw, server, held, answered)
+                    killer.fired = True
+                    kill()
                     return
                 server.sendall(raw)
 
@@ -127,13 +127,9 @@ def _shut(*sockets: socket.socket) -> Iterator[None]:
                 one.shutdown(socket.SHUT_RDWR)
 
 
-def _die(raw: bytes, server: socket.socket, held: threading.Event, answered: threading.Event, killer: Killer) -> None:
-    """The function dies at this message: before it is sent, or after the other side has acted on it."""
-    if killer.before:
-        killer.fire()
-        return
+def _let_act(raw: bytes, server: socket.socket, held: threading.Event, answered: threading.Event) -> None:
+    """The other side gets the message and acts on it; its answer is kept from the function."""
     held.set()
     answered.clear()
     server.sendall(raw)
     answered.wait(ANSWER_SECONDS)
-    killer.fire()

@@ -18,7 +18,8 @@ ANSWER_SECONDS = 0.1  # how long a message may go unanswered before the function
 class Killer:
     """When the function is to die: `before` or after the `at`-th message; 0 means never.
 
-    freeze: stops the function where it is, and answers what kills it. seen: what was counted, as "where: what"
+    freeze: stops the function where it is, and answers what kills it (nothing, where the message was its last and it has
+    ended by itself already). fired: the message has come. seen: what was counted, as "where: what"
     """
 
     freeze: Callable[[], Callable[[], None]] = lambda: lambda: None
@@ -37,7 +38,9 @@ class Killer:
         """Note a message; whether it is the one."""
         with self.lock:
             self.seen.append(what)
-            return not self.fired and len(self.seen) == self.at
+            due = not self.fired and len(self.seen) == self.at
+            self.fired = self.fired or due
+            return due
 
 
 def http_requests(data: bytes) -> tuple[bytes, str] | None:
@@ -110,7 +113,6 @@ def _connection(name: str, client: socket.socket, upstream: tuple[str, int], fra
                     kill = killer.freeze()
                     if not killer.before:
                         _let_act(raw, server, held, answered)
-                    killer.fired = True
                     kill()
                     return
                 server.sendall(raw)

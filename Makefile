@@ -3,7 +3,15 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 VENV := .venv
 SETUP := $(VENV)/.ready
 
-.PHONY: demo test check format lock clean
+# The functions: a logical id of template.yaml = its folder in rotators/.
+PostgresRotator := postgres
+
+# What the functions are built for: samconfig.toml says it, for the stack too; or say make build ARCHITECTURE=x86_64.
+RUNTIME ?= $(shell sed -n 's/.*"Runtime=\(.*\)".*/\1/p' samconfig.toml)
+ARCHITECTURE ?= $(shell sed -n 's/.*"Architecture=\(.*\)".*/\1/p' samconfig.toml)
+export RUNTIME ARCHITECTURE
+
+.PHONY: demo test check format lock clean local build build-local deploy
 
 demo: $(SETUP)   ## Rotate real credentials on this machine and watch it
 	@$(VENV)/bin/python -m demo
@@ -20,13 +28,38 @@ format: $(SETUP) ## Let ruff put the code in order
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+local: $(SETUP)  ## A secret, a simulated Secrets Manager and a PostgreSQL for `sam local invoke`, step by step
+	@$(VENV)/bin/python -m demo.local
+
+build: $(SETUP)  ## The functions for Lambda, into .aws-sam/build; needs neither Docker nor Lambda's Python
+	$(VENV)/bin/sam build $(ARGS)
+
+build-local: $(SETUP)  ## The functions for this machine's own interpreter, into .aws-sam/local
+	RUNTIME=local $(VENV)/bin/sam build --build-dir .aws-sam/local $(ARGS)
+
+deploy: $(SETUP) ## What make build has built, as samconfig.toml says; the first time: make deploy ARGS=--guided
+	$(VENV)/bin/python -m scripts.artifacts $(ARGS)
+	$(VENV)/bin/sam deploy $(ARGS)
+
+# `sam build` calls this for each function, by BuildMethod makefile, with ARTIFACTS_DIR set. (Not phony: make would skip
+# a pattern rule that is.) Lambda's own boto3 brings jmespath, so the requirements leave it out; hence --no-deps.
+for_lambda = --python-version $(RUNTIME:python%=%) --python-platform $(ARCHITECTURE:arm64=aarch64)-manylinux_2_28
+build-%: $(SETUP)
+	@test -d rotators/$(or $($*),?) -a -n "$(ARTIFACTS_DIR)" || { echo "sam build calls this; call: make build" >&2; exit 1; }
+	@$(VENV)/bin/uv pip install -q --no-config --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: \
+	  $(if $(filter local,$(RUNTIME)),--python $(VENV)/bin/python,$(for_lambda)) -r rotators/$($*)/requirements.txt
+	@mkdir -p "$(ARTIFACTS_DIR)/rotators"
+	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py rotators/$($*) "$(ARTIFACTS_DIR)/rotators"
+	@cd "$(ARTIFACTS_DIR)" && rm -f .lock rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
+
 lock: $(SETUP)   ## Pin what rotators/*/requirements.in and requirements-dev.in ask for, with hashes
 	for f in rotators/*/requirements.in requirements-dev.in; do \
-	  $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header $$f -o $${f%.in}.txt || exit 1; \
+	  except=; case $$f in rotators/*) except="--no-emit-package jmespath" ;; esac; \
+	  $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header $$except $$f -o $${f%.in}.txt || exit 1; \
 	done
 
 clean:           ## Remove what the verbs made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # pip installs uv by the hash in the lock file, uv installs the rest by theirs (4 s instead of 70 s).
 $(SETUP): requirements-dev.txt

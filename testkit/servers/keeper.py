@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,9 @@ def _next_command(servers: list["subprocess.Popen[bytes]"]) -> list[str] | None:
 def _start(command: list[str], folder: Path, user: str) -> "subprocess.Popen[bytes]":
     account: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
     with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, **account)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, start_new_session=True, **account
+        )
 
 
 def _answer(child: "subprocess.Popen[bytes]", children: list["subprocess.Popen[bytes]"]) -> bool:
@@ -79,6 +82,8 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+    with suppress(ProcessLookupError):  # what it has left behind in its group (a runtime, by Lambda's emulator)
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

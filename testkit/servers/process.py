@@ -67,10 +67,13 @@ class Keeper:
 
 
 @contextmanager
-def keeper(name: str) -> Iterator[Keeper]:
-    """A keeper with a new folder, which the server's account owns. All is gone at the end, or when we die."""
+def keeper(name: str, user: str | None = None) -> Iterator[Keeper]:
+    """A keeper with a new folder, which the server's account owns. All is gone at the end, or when we die.
+
+    user: the account; "" is our own, by default server_user()
+    """
     with subprocess.Popen(
-        [sys.executable, "-I", str(_KEEPER), name, server_user()],
+        [sys.executable, "-I", str(_KEEPER), name, server_user() if user is None else user],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -10,8 +10,18 @@ moto's are not the service's: its RotateSecret ignores a function's errors, move
 values silently. What the model claims is in tests/unit/test_simulator.py, each test with AWS's own sentence.
 """
 
-from testkit.simulator.functions import Invocation, PythonFunction
+from testkit.simulator.functions import Function, HttpFunction, Invocation, PythonFunction
 from testkit.simulator.rotations import Rotation, StepRun
 from testkit.simulator.simulator import Call, Simulator, TrailEvent
 
-__all__ = ["Call", "Invocation", "PythonFunction", "Rotation", "Simulator", "StepRun", "TrailEvent"]
+__all__ = [
+    "Call",
+    "Function",
+    "HttpFunction",
+    "Invocation",
+    "PythonFunction",
+    "Rotation",
+    "Simulator",
+    "StepRun",
+    "TrailEvent",
+]

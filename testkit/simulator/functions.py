@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
+import urllib3
+
 
 @dataclass(frozen=True)
 class Invocation:
@@ -78,6 +80,45 @@ class PythonFunction:
         if seconds > self.timeout:
             error = f"Task timed out after {self.timeout:.2f} seconds"  # Lambda would have ended it then
         return Invocation(error, log.getvalue(), seconds)
+
+
+@dataclass(frozen=True)
+class HttpFunction:
+    """A function behind Lambda's Invoke API, as its runtime interface emulator and `sam local start-lambda` serve it.
+
+    Called once at a time: parallel requests make the emulator panic. printed: what the function has printed since it was
+    asked last. timeout: seconds that this end waits, more than the function's own
+    """
+
+    arn: str
+    url: str
+    printed: Callable[[], str] = lambda: ""
+    timeout: float = 120
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def invoke(self, event: Mapping[str, str]) -> Invocation:
+        """POST the event."""
+        with self._one_at_a_time:
+            self.printed()
+            started = time.monotonic()
+            try:
+                answer = urllib3.request("POST", self.url, json=event, timeout=self.timeout, retries=False)
+            except urllib3.exceptions.HTTPError as failure:
+                error: str | None = f"Runtime.Unknown: no answer ({type(failure).__name__})"
+            else:
+                error = _answered_error(answer.status, answer.data.decode(errors="replace"))
+            return Invocation(error, self.printed(), time.monotonic() - started)
+
+
+def _answered_error(status: int, body: str) -> str | None:
+    """What the Invoke API's answer says went wrong: an object with errorMessage, or a text where the runtime ended."""
+    try:
+        said = json.loads(body or "null")
+    except ValueError:
+        return body.strip()
+    if isinstance(said, dict) and "errorMessage" in said:
+        return f"{said.get('errorType', 'Error')}: {said['errorMessage']}"
+    return None if status == 200 else "Runtime.ExitError: the runtime ended while it answered"
 
 
 class _ByThread(io.TextIOBase):

@@ -4,6 +4,7 @@ import io
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from testkit.simulator.backend import SimulatedBackend, list_secret_version_ids
 from testkit.simulator.functions import Function, PythonFunction
 from testkit.simulator.rotations import Rotation
-from testkit.simulator.versions import CURRENT, PENDING
+from testkit.simulator.versions import CURRENT, PENDING, Value
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -53,11 +54,19 @@ class Simulator:
 
     tries: how often a rotation is attempted in all. pause: called before each step, for a demonstration's sake.
     stale_reads: how many reads of a secret in each step are answered as of one step before, as the service's reads are
-    eventually consistent. It may be changed at any time
+    eventually consistent. It may be changed at any time. address: where it listens; port 0 is any that is free
     """
 
-    def __init__(self, *, tries: int = TRIES, pause: Callable[[], None] = lambda: None, stale_reads: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        tries: int = TRIES,
+        pause: Callable[[], None] = lambda: None,
+        stale_reads: int = 0,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self.tries, self.pause, self.stale_reads = tries, pause, stale_reads
+        self._address = address
         self.calls: list[Call] = []
         self.events: list[TrailEvent] = []
         self.rotations: list[Rotation] = []
@@ -75,7 +84,7 @@ class Simulator:
         secretsmanager_backends.clear()
         secretsmanager_backends.backend = backend
         app = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._recorded(app), threaded=True, request_handler=_Quiet)
+        self._server = make_server(*self._address, self._recorded(app), threaded=True, request_handler=_Quiet)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -93,7 +102,7 @@ class Simulator:
     @property
     def endpoint(self) -> str:
         """The URL that clients call, as SECRETS_MANAGER_ENDPOINT."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://{self._address[0]}:{self._server.server_port}"
 
     def client(self, **options: Any) -> "SecretsManagerClient":
         """A boto client of the simulator; without options always the same one, as making one takes a while."""
@@ -120,6 +129,36 @@ class Simulator:
         token = self.client().rotate_secret(SecretId=secret_id, **options)["VersionId"]
         self.wait()
         return next(rotation for rotation in reversed(self.rotations) if rotation.token == token)
+
+    def seed(self, event: Mapping[str, str], value: str, function_arn: str) -> None:
+        """The secret as it is when this event comes: under the event's ARN, AWSPENDING on its token, rotation on.
+
+        The version of the token is empty, as RotateSecret leaves it; for testSecret it is a copy of AWSCURRENT, as a
+        test rotation's is
+        """
+        _, _, _, region, account, _, name = event["SecretId"].split(":")
+        name = name.rpartition("-")[0]
+        backend = secretsmanager_backends[account][region]
+        assert isinstance(backend, SimulatedBackend)
+        backend.create_secret(
+            name,
+            None,
+            None,
+            description=None,
+            tags=[],
+            kms_key_id=None,
+            client_request_token=None,
+            replica_regions=[],
+            force_overwrite=False,
+        )
+        secret = backend.primary(name)
+        secret.arn = event["SecretId"]
+        secret.rotation_requested = secret.rotation_enabled = True
+        secret.rotation_lambda_arn, secret.auto_rotate_after_days = function_arn, 1
+        current = backend.versions(secret).put(str(uuid.uuid4()), Value(value), [CURRENT])
+        is_test = event["Step"] == "testSecret"
+        backend.versions(secret).stage_pending(event["ClientRequestToken"], current.value if is_test else None)
+        backend.show(secret)
 
     def wait(self) -> None:
         """Return when no rotation is running."""
@@ -215,11 +254,19 @@ class Simulator:
             parameters: dict[str, Any] = {}
             with suppress(ValueError):
                 parameters = json.loads(body)
+            if (account := _account(parameters)) is not None:
+                environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
             with self._lock:
                 self.calls.append(Call(operation, environ.get("HTTP_USER_AGENT", ""), parameters))
                 return list(app(environ, start_response))
 
         return call
+
+
+def _account(parameters: Mapping[str, Any]) -> str | None:
+    """The account of the secret that is asked for by its ARN: another one's, where its resource policy lets us in."""
+    parts = str(parameters.get("SecretId")).split(":")
+    return parts[4] if len(parts) == 7 else None
 
 
 class _Quiet(WSGIRequestHandler):

@@ -226,7 +226,7 @@ def test_abandoned_after_set_then_anew(pair: World) -> None:
 
 def lose_pending_after_set(world: World) -> None:
     """A rotation that fails in testSecret, and is given up."""
-    handler = world.function.handler
+    handler = world.handler
 
     def fails_in_test(event: dict[str, str], context: object) -> None:
         if event["Step"] == "testSecret":
@@ -308,7 +308,7 @@ def test_an_admin_secret_in_mid_rotation_is_read_once_more(pair_17: World) -> No
             reads.append(timer)
         handler(event, context)
 
-    handler = pair_17.function.handler
+    handler = pair_17.handler
     pair_17.function = pair_17.aws.add_function("later", second_read)
     pair_17.rotated()
     pair_17.server.set_password(str(pair_17.admin), "canary-other-PASSWORD")

@@ -234,7 +234,7 @@ def test_a_host_that_does_not_answer(
 
 def test_never_past_the_time_that_lambda_gives(world: World) -> None:
     """A timeout of 4 s: reported before it, and what was wrong, not that time is up."""
-    world.function = world.aws.add_function("short", world.function.handler, timeout=4)
+    world.function = world.aws.add_function("short", world.handler, timeout=4)
     with listener(lambda _: None) as port:
         world.put(host="127.0.0.1", port=port)
         world.aws.tries = 1

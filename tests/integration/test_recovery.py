@@ -26,7 +26,7 @@ from tests.integration.world import World, drop, make_world_with_admin
 
 def lose_pending_after_set(world: World, how: str) -> None:
     """A rotation that changes the password on the server, and then loses AWSPENDING."""
-    handler = world.function.handler
+    handler = world.handler
 
     def loses(event: dict[str, str], context: object) -> None:
         handler(event, context)
@@ -77,7 +77,7 @@ def test_s4_only_as_long_as_there_is_time(world: World) -> None:
     """With a short timeout the oldest are not tried, and the error says so."""
     for number in range(4):
         world.put(password=f"by-hand-{number}")
-    world.function = world.aws.add_function("short", world.function.handler, timeout=9)
+    world.function = world.aws.add_function("short", world.handler, timeout=9)
     assert "no time to try all versions" in world.refused("no-login-works")
 
 
@@ -173,7 +173,7 @@ def test_s6_a4_a_password_that_the_policy_refuses(
     world = make_world_with_admin(strict, aws, "Equal_1_name")
     world.tag(strategy=strategy)
     user = world.user + ("_clone" if strategy == "alternating-users" else "")
-    real, world.aws.tries = world.function.handler, 3
+    real, world.aws.tries = world.handler, 3
 
     def equal_to_the_name(event: dict[str, str], context: object) -> None:
         if event["Step"] == "createSecret":
@@ -225,7 +225,7 @@ def hung(world: World, meanwhile: Callable[[], object], patch: pytest.MonkeyPatc
 
     def deliver() -> None:
         try:
-            world.function.handler({"Step": "setSecret", "SecretId": world.arn, "ClientRequestToken": token}, Context())
+            world.handler({"Step": "setSecret", "SecretId": world.arn, "ClientRequestToken": token}, Context())
         except RotationError as error:
             errors.append(error.code)
 
@@ -271,7 +271,7 @@ def test_two_deliveries_of_a_step_at_once(pair: World, step: str) -> None:
     """Nothing is lost: at most one of them fails, and the rotation goes on. Alternating and single user alike."""
     for strategy in ("alternating-users", "single-user"):
         pair.tag(strategy=strategy)
-        handler, errors = pair.function.handler, list[Exception]()
+        handler, errors = pair.handler, list[Exception]()
 
         def twice(
             event: dict[str, str], context: object, handler: Any = handler, errors: list[Exception] = errors

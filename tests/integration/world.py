@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from common.handler import rotation_handler
 from common.strategy import AlternatingUsers, SingleUser
 from rotators.postgres.target import Postgres
 from testkit.servers.postgres import PostgresServer
-from testkit.simulator import Call, PythonFunction, Rotation, Simulator
+from testkit.simulator import Call, Function, PythonFunction, Rotation, Simulator
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -29,13 +30,19 @@ class World:
     server: PostgresServer
     aws: Simulator
     client: "SecretsManagerClient"
-    function: PythonFunction
+    function: Function
     arn: str
     user: str
     admin: str | None = None
     admin_arn: str | None = None
     all_calls: list[Call] = field(default_factory=list, repr=False)
     _mark: int = field(default=0)
+
+    @property
+    def handler(self) -> Callable[[Any, Any], object]:
+        """The function's Python handler, where it runs in this process."""
+        assert isinstance(self.function, PythonFunction)
+        return self.function.handler
 
     def value(self, stage: str = "AWSCURRENT") -> dict[str, Any]:
         """The secret's value in the version that holds this label."""
@@ -119,7 +126,7 @@ class World:
 
 def dies_once(world: World, step: str, when: str) -> list[str]:
     """Let the world's function die once, before or after this step has done its work; the list of its deaths so far."""
-    handler, deaths = world.function.handler, list[str]()
+    handler, deaths = world.handler, list[str]()
 
     def dying(event: dict[str, str], context: Any) -> None:
         dies = event["Step"] == step and not deaths

@@ -1,0 +1,1 @@
+"""The functions as `sam build` builds them, alone, as Lambda runs them."""

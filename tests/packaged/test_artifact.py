@@ -1,0 +1,126 @@
+"""What `sam build` makes: for the right machine, nothing missing, nothing too much."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import artifacts
+from tests.packaged.conftest import ROOT, run, sam
+
+LARGEST = 24_000_000  # bytes, unzipped
+
+
+@pytest.fixture(scope="session")
+def postgres(built: Path) -> Path:
+    """PostgreSQL's function for arm64."""
+    return built / "PostgresRotator"
+
+
+def test_it_is_for_arm64_and_python_3_13(postgres: Path) -> None:
+    """Every shared object, by its ELF header; the extension modules' Python by their name."""
+    found = artifacts.shared_objects(postgres)
+    assert len(found) > 10
+    assert {artifacts.architecture(path) for path in found} == {"arm64"}
+    assert {artifacts.runtime(path) for path in found} - {None} == {"python3.13"}
+
+
+def test_make_build_takes_architecture_and_runtime(tmp_path: Path) -> None:
+    """ARCHITECTURE and RUNTIME go before what samconfig.toml says."""
+    run("make", "build", f"ARGS=--build-dir {tmp_path}/build", "ARCHITECTURE=x86_64", "RUNTIME=python3.12")
+    found = artifacts.shared_objects(tmp_path / "build")
+    assert {artifacts.architecture(path) for path in found} == {"x86_64"}
+    assert {artifacts.runtime(path) for path in found} - {None} == {"python3.12"}
+
+
+def test_make_build_local_is_for_this_interpreter(built_local: Path) -> None:
+    """What the tests run."""
+    names = {artifacts.runtime(path) for path in artifacts.shared_objects(built_local)}
+    assert names - {None} == {f"python3.{sys.version_info.minor}"}
+
+
+def test_it_is_small(postgres: Path) -> None:
+    """Cold starts and reviews are short; Lambda's own limit is ten times that."""
+    assert sum(path.stat().st_size for path in postgres.rglob("*") if path.is_file()) < LARGEST
+
+
+def test_it_holds_its_own_driver_and_target_only(postgres: Path) -> None:
+    """No test, no other target, nothing that the runtime has already, no file that no code reads."""
+    packages = {path.name for path in postgres.iterdir() if not path.name.endswith(".dist-info")}
+    assert packages == {
+        "aws_lambda_powertools", "common", "psycopg2", "psycopg2_binary.libs", "rotators", "typing_extensions.py",
+    }  # fmt: skip
+    assert {path.name for path in (postgres / "rotators").iterdir()} == {"__init__.py", "postgres"}
+    for ours in ("common", "rotators"):
+        shipped = {path.relative_to(postgres) for path in (postgres / ours).rglob("*") if path.is_file()}
+        assert {path.suffix for path in shipped} <= {".py", ".pem"}
+        assert all((postgres / path).read_bytes() == (ROOT / path).read_bytes() for path in shipped)
+
+
+def test_every_module_of_common_ships(postgres: Path) -> None:
+    """Common is whole in every function."""
+    assert {path.name for path in (postgres / "common").iterdir()} == {
+        path.name for path in (ROOT / "common").iterdir() if path.name != "__pycache__"
+    }
+
+
+def test_a_wheel_that_is_not_the_pinned_one_is_not_built(tmp_path: Path) -> None:
+    """Hashes are checked: a changed one fails the build."""
+    copied = shutil.copytree(
+        ROOT, tmp_path / "copy", ignore=shutil.ignore_patterns(".venv", ".git", ".aws-sam", ".*_cache")
+    )
+    (copied / ".venv").symlink_to(ROOT / ".venv")
+    requirements = copied / "rotators" / "postgres" / "requirements.txt"
+    requirements.write_text(re.sub("sha256:[0-9a-f]{8}", "sha256:00000000", requirements.read_text()))
+    printed = run("make", "-C", copied, "build", fails=True)
+    assert "Hash mismatch" in printed
+
+
+def test_the_template_is_valid() -> None:
+    """`sam validate --lint` has nothing to say: no error, no warning."""
+    printed = run(sam(), "validate", "--lint")
+    assert "is a valid SAM Template" in printed
+    assert not re.search(r"\b[EW]\d{4}\b", printed), printed
+
+
+class TestDeploy:
+    """`make deploy` looks at what it would deploy first."""
+
+    def test_what_fits_is_deployed(self, built: Path) -> None:
+        """What `sam build` makes by default is what samconfig.toml says of the stack."""
+        assert list(artifacts.wrong(built, artifacts.stack_parameters([]))) == []
+
+    def test_artifacts_of_another_architecture_are_refused(self, built: Path) -> None:
+        """Said by an option, or by samconfig.toml."""
+        said = artifacts.stack_parameters(["--parameter-overrides", "Architecture=x86_64 Runtime=python3.13"])
+        (first, *_) = artifacts.wrong(built, said)
+        assert first.startswith("PostgresRotator/psycopg2")
+        assert first.endswith("is for arm64, the stack's Architecture is x86_64.")
+
+    def test_artifacts_of_another_python_are_refused(self, built: Path) -> None:
+        """The extension modules would not be found."""
+        said = artifacts.stack_parameters(["--parameter-overrides", "Architecture=arm64", "Runtime=python3.12"])
+        assert [one.rpartition(" is for ")[2] for one in artifacts.wrong(built, said)] == [
+            "python3.13, the stack's Runtime is python3.12."
+        ]
+
+    def test_a_stack_of_unknown_architecture_is_refused(self, built: Path) -> None:
+        """An environment whose section says nothing: a stack keeps its old parameters then, whatever they are."""
+        said = artifacts.stack_parameters(["--parameter-overrides", "Runtime=python3.13"])
+        assert len([one for one in artifacts.wrong(built, said) if "says the stack's Architecture" in one]) == 1
+
+    def test_nothing_built_is_refused(self, tmp_path: Path) -> None:
+        """With what to do."""
+        assert list(artifacts.wrong(tmp_path, {})) == ["Nothing is built: run make build."]
+
+    def test_make_deploy_stops_there(self, tmp_path: Path) -> None:
+        """`sam deploy` is not reached."""
+        copied = shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("Makefile", "samconfig.toml", "template.yaml", "requirements-dev.txt"):
+            shutil.copy2(ROOT / name, tmp_path)
+        (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+        printed = run("make", "-C", copied.parent, "deploy", fails=True)
+        assert "Not deployed. Nothing is built: run make build." in printed
+        assert "sam deploy" not in printed

@@ -124,3 +124,33 @@ class TestDeploy:
         printed = run("make", "-C", copied.parent, "deploy", fails=True)
         assert "Not deployed. Nothing is built: run make build." in printed
         assert "sam deploy" not in printed
+
+
+def test_the_docs_say_what_is_inside(postgres: Path) -> None:
+    """Each package with its version, and what it takes; the whole too."""
+    page = (ROOT / "docs" / "deploying.md").read_text()
+
+    def size(*names: str) -> float:
+        paths = [path for name in names for path in (postgres / name).rglob("*")] + [postgres / name for name in names]
+        return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
+
+    def told(pattern: str) -> float:
+        found = re.search(pattern, page)
+        assert found, pattern
+        return float(found[1])
+
+    versions = {path.name.removesuffix(".dist-info").replace("_", "-") for path in postgres.glob("*.dist-info")}
+    assert {
+        found.replace("` ", "-") for found in re.findall(r"^\| `([a-z0-9-]+` [0-9.]+) \|", page, re.MULTILINE)
+    } == versions
+    assert told(r"([0-9.]+) MB unzipped") == pytest.approx(size("."), rel=0.02)
+    assert told(r"psycopg2-binary.* \| ([0-9.]+) MB") == pytest.approx(
+        size("psycopg2", "psycopg2_binary.libs"), rel=0.02
+    )
+    assert told(r"powertools.* \| ([0-9.]+) MB") == pytest.approx(size("aws_lambda_powertools"), rel=0.05)
+    assert told(r"psycopg2-binary.* \| ([0-9]+) % \|") == pytest.approx(
+        100 * size("psycopg2", "psycopg2_binary.libs") / size("."), abs=1
+    )
+    (wheel,) = postgres.glob("psycopg2_binary-*.dist-info/WHEEL")
+    assert "cp313-cp313-manylinux_2_28_aarch64" in page
+    assert "Tag: cp313-cp313-manylinux_2_28_aarch64" in wheel.read_text()

@@ -62,7 +62,7 @@ def stages(client: "SecretsManagerClient") -> dict[str, set[str]]:
 def value_of(client: "SecretsManagerClient", **which: Any) -> str:
     """The value of a version, "" where it has none."""
     try:
-        return client.get_secret_value(SecretId="app", **which)["SecretString"]
+        return client.get_secret_value(**{"SecretId": "app", **which})["SecretString"]
     except client.exceptions.ResourceNotFoundException:
         return ""
 
@@ -504,3 +504,39 @@ def test_other_services_are_motos(aws: Simulator) -> None:
     """The rest of AWS answers at the same endpoint."""
     sts = boto3.client("sts", endpoint_url=aws.endpoint, region_name="eu-west-1")
     assert sts.get_caller_identity()["Account"] == "123456789012"
+
+
+EVENT = {
+    "Step": "createSecret",
+    "SecretId": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-a1B2c3",
+    "ClientRequestToken": "5048ab3f-7f0f-4ba2-8b5b-2d5a6c1d9e01",
+}
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:x"
+
+
+class TestSeed:
+    """The secret that a sample event is about."""
+
+    def test_it_is_in_mid_rotation(self, aws: Simulator) -> None:
+        """Under the event's ARN; AWSPENDING on its token, and no value there yet."""
+        aws.seed(EVENT, "one", FUNCTION)
+        described = aws.client().describe_secret(SecretId=EVENT["SecretId"])
+        assert (described["ARN"], described["Name"]) == (EVENT["SecretId"], "shop/db")
+        assert (described["RotationEnabled"], described["RotationLambdaARN"]) == (True, FUNCTION)
+        assert described["VersionIdsToStages"].pop(EVENT["ClientRequestToken"]) == ["AWSPENDING"]
+        assert list(described["VersionIdsToStages"].values()) == [["AWSCURRENT"]]
+        assert value_of(aws.client(), SecretId=EVENT["SecretId"], VersionId=EVENT["ClientRequestToken"]) == ""
+        assert value_of(aws.client(), SecretId="shop/db") == "one"
+
+    def test_for_a_test_pending_is_a_copy_of_current(self, aws: Simulator) -> None:
+        """As RotateImmediately=false has it."""
+        aws.seed({**EVENT, "Step": "testSecret"}, "one", FUNCTION)
+        assert value_of(aws.client(), SecretId=EVENT["SecretId"], VersionId=EVENT["ClientRequestToken"]) == "one"
+
+    def test_another_account_s_secret_is_found_by_its_arn_alone(self, aws: Simulator) -> None:
+        """As its resource policy would let us; by its name we look in our own account."""
+        elsewhere = {**EVENT, "SecretId": EVENT["SecretId"].replace("123456789012", "210987654321")}
+        aws.seed(elsewhere, "one", FUNCTION)
+        assert value_of(aws.client(), SecretId=elsewhere["SecretId"]) == "one"
+        with pytest.raises(ClientError, match="ResourceNotFound"):
+            aws.client().describe_secret(SecretId="shop/db")

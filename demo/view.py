@@ -102,9 +102,11 @@ def print_step(console: Console, one: Measured, run: StepRun) -> None:
     )
 
 
-def summary(measured: list[Measured], clients: list[tuple[str, Client]], leaks: int) -> RenderableType:
-    """The table at the end."""
-    table = Table()
+def summary(
+    measured: list[Measured], clients: list[tuple[str, Client]], leaks: int, width: int = 110
+) -> RenderableType:
+    """The table at the end, for a terminal of this width."""
+    table = Table(padding=(0, 1 if width >= 100 else 0))
     for name in ("rotation", "strategy", "case"):
         table.add_column(name)
     for name in ("calls", "function", "AWSCURRENT refused", "app refused"):

@@ -1,15 +1,19 @@
-"""Refuses to deploy what was built for another architecture or Python than the stack's: `make deploy` runs it first.
+"""What the functions are built for, and whether what was built fits the stack: the Makefile asks here.
 
-    python -m scripts.artifacts [options of sam deploy]
+    python -m scripts.artifacts uv                          what `uv pip install` is to be told
+    python -m scripts.artifacts sam                         the same for `sam build`
+    python -m scripts.artifacts check [options of sam deploy]
 
-What a function was built for is read from its shared objects: their ELF header names the machine, the name of each
-extension module the Python.
+samconfig.toml says what the stack is made for (the section of ENV, by default "default"); RUNTIME and ARCHITECTURE go
+before it. What a function was built for is read from its shared objects: their ELF header names the machine, the name
+of each extension module the Python. `check` refuses to deploy what was built for anything but the stack.
 """
 
 import argparse
+import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from samcli.cli.types import CfnParameterOverridesType
@@ -18,6 +22,8 @@ from samcli.lib.config.samconfig import SamConfig
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / ".aws-sam" / "build"
 MACHINES = {0x3E: "x86_64", 0xB7: "arm64"}  # e_machine of the ELF specification
+PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}  # Amazon Linux 2023 has glibc 2.34
+RUNTIMES = ("python3.12", "python3.13")  # 3.11 and older run on Amazon Linux 2, whose glibc is 2.26
 
 
 def shared_objects(folder: Path) -> list[Path]:
@@ -39,49 +45,76 @@ def runtime(shared_object: Path) -> str | None:
     return f"python3.{found[1]}" if found else None
 
 
-def stack_parameters(arguments: Sequence[str]) -> dict[str, str]:
-    """The parameters that `sam deploy` gives the stack, from its options, else from samconfig.toml."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--config-env", default="default")
-    parser.add_argument("--config-file", default="samconfig.toml")
-    parser.add_argument("--parameter-overrides", nargs="+")
-    given, _ = parser.parse_known_args(arguments)
-    config = SamConfig(ROOT, filename=given.config_file)
-    if not config.exists():
-        raise SystemExit(f"{given.config_file} is not there.")
+def stack_parameters(
+    environment: str, overrides: Sequence[str] = (), file: Path = ROOT / "samconfig.toml"
+) -> dict[str, str]:
+    """The parameters that `sam deploy` gives the stack: these, else those of samconfig.toml's section."""
+    config = SamConfig(file.parent, filename=file.name)
     try:
-        parameters = config.get_all(["deploy"], "parameters", env=given.config_env)
+        said = overrides or config.get_all(["deploy"], "parameters", env=environment).get("parameter_overrides", ())
     except KeyError:
-        raise SystemExit(f"{given.config_file} has no section for the environment {given.config_env}.") from None
-    said = given.parameter_overrides or parameters.get("parameter_overrides") or []
+        raise SystemExit(f"{file.name} has no section for the environment {environment}.") from None
     words = (said,) if isinstance(said, str) else tuple(said)
     return dict(CfnParameterOverridesType().convert(words, None, None))
 
 
-def wrong(built: Path, parameters: dict[str, str]) -> Iterator[str]:
+def wanted(settings: Mapping[str, str], parameters: Mapping[str, str]) -> tuple[str, str]:
+    """(runtime, architecture) to build for: RUNTIME and ARCHITECTURE, else the stack's."""
+    asked = settings.get("RUNTIME") or parameters.get("Runtime", "python3.13")
+    machine = settings.get("ARCHITECTURE") or parameters.get("Architecture", "arm64")
+    if asked not in RUNTIMES:
+        raise SystemExit(f"The runtime {asked} is not one of {', '.join(RUNTIMES)}.")
+    if machine not in PLATFORMS:
+        raise SystemExit(f"The architecture {machine} is not one of {', '.join(PLATFORMS)}.")
+    return asked, machine
+
+
+def wrong(built: Path, parameters: Mapping[str, str]) -> Iterator[str]:
     """What speaks against deploying these artifacts with these parameters."""
     if not (built / "template.yaml").exists():
         yield "Nothing is built: run make build."
         return
     for name in ("Architecture", "Runtime"):
         if name not in parameters:
-            yield f"Neither samconfig.toml (for this environment) nor --parameter-overrides says the stack's {name}."
+            # A stack that exists would keep its old value, whatever that is.
+            yield f"Neither samconfig.toml's section nor --parameter-overrides says the stack's {name}."
     for path in shared_objects(built):
         found = {"Architecture": architecture(path), "Runtime": runtime(path)}
         for name, value in found.items():
             if name in parameters and value not in {None, parameters[name]}:
-                yield f"{path.relative_to(built)} is for {value}, the stack's {name} is {parameters[name]}."
+                yield f"{path.relative_to(built)} is for {value}, the stack's {name} is {parameters[name]}: run make build."
 
 
-def main(arguments: Sequence[str]) -> None:
+def check(arguments: Sequence[str]) -> None:
     """Return where all fits; end with what does not otherwise."""
-    complaints = list(wrong(BUILT, stack_parameters(arguments)))
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--config-env", default="default")
+    parser.add_argument("--config-file", default="samconfig.toml")
+    parser.add_argument("--parameter-overrides", nargs="+", default=())
+    parser.add_argument("-g", "--guided", action="store_true")
+    given, _ = parser.parse_known_args(arguments)
+    if given.guided:
+        raise SystemExit(
+            "Not deployed. What --guided asks, samconfig.toml says: edit that, then make build and make deploy."
+        )
+    parameters = stack_parameters(given.config_env, given.parameter_overrides, ROOT / given.config_file)
+    complaints = list(wrong(BUILT, parameters))
     if complaints:
         more = f" ({len(complaints) - 1} more like it.)" if len(complaints) > 1 else ""
-        raise SystemExit(
-            f"Not deployed. {complaints[0]}{more}\nBuild for what the stack is (samconfig.toml, parameter_overrides): make build"
-        )
+        raise SystemExit(f"Not deployed. {complaints[0]}{more}")
+
+
+def main(verb: str, arguments: Sequence[str]) -> None:
+    """Do what the Makefile asks."""
+    if verb == "check":
+        return check(arguments)
+    asked, machine = wanted(os.environ, stack_parameters(os.environ.get("ENV") or "default"))
+    if verb == "uv":
+        print(f"--python-version {asked.removeprefix('python')} --python-platform {PLATFORMS[machine]}")
+    else:
+        print(f"Runtime={asked} Architecture={machine}")
+    return None
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])

@@ -16,6 +16,8 @@ from tests.conftest import no_server
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., EmulatedFunction]
+# What make hands down to what it runs, such as these tests; its own runs here must not see it.
+HANDED_DOWN = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "ENV", "PYTHON", "RUNTIME", "ARCHITECTURE"}
 
 
 def run(*command: str | Path, fails: bool = False, **environment: str) -> str:
@@ -26,9 +28,8 @@ def run(*command: str | Path, fails: bool = False, **environment: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # Nothing that make hands down to what it runs, such as this test.
         env={
-            **{name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
+            **{name: value for name, value in os.environ.items() if name not in HANDED_DOWN},
             "SAM_CLI_TELEMETRY": "0",
             **environment,
         },

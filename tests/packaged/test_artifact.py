@@ -90,40 +90,69 @@ class TestDeploy:
 
     def test_what_fits_is_deployed(self, built: Path) -> None:
         """What `sam build` makes by default is what samconfig.toml says of the stack."""
-        assert list(artifacts.wrong(built, artifacts.stack_parameters([]))) == []
+        assert list(artifacts.wrong(built, artifacts.stack_parameters("default"))) == []
 
     def test_artifacts_of_another_architecture_are_refused(self, built: Path) -> None:
         """Said by an option, or by samconfig.toml."""
-        said = artifacts.stack_parameters(["--parameter-overrides", "Architecture=x86_64 Runtime=python3.13"])
+        said = artifacts.stack_parameters("default", ["Architecture=x86_64 Runtime=python3.13"])
         (first, *_) = artifacts.wrong(built, said)
         assert first.startswith("PostgresRotator/psycopg2")
-        assert first.endswith("is for arm64, the stack's Architecture is x86_64.")
+        assert first.endswith("is for arm64, the stack's Architecture is x86_64: run make build.")
 
     def test_artifacts_of_another_python_are_refused(self, built: Path) -> None:
         """The extension modules would not be found."""
-        said = artifacts.stack_parameters(["--parameter-overrides", "Architecture=arm64", "Runtime=python3.12"])
+        said = artifacts.stack_parameters("default", ["Architecture=arm64", "Runtime=python3.12"])
         assert [one.rpartition(" is for ")[2] for one in artifacts.wrong(built, said)] == [
-            "python3.13, the stack's Runtime is python3.12."
+            "python3.13, the stack's Runtime is python3.12: run make build."
         ]
 
     def test_a_stack_of_unknown_architecture_is_refused(self, built: Path) -> None:
-        """An environment whose section says nothing: a stack keeps its old parameters then, whatever they are."""
-        said = artifacts.stack_parameters(["--parameter-overrides", "Runtime=python3.13"])
+        """A section that says nothing: a stack keeps its old parameters then, whatever they are."""
+        said = artifacts.stack_parameters("default", ["Runtime=python3.13"])
         assert len([one for one in artifacts.wrong(built, said) if "says the stack's Architecture" in one]) == 1
+
+    def test_each_section_is_a_stack_of_its_own(self, tmp_path: Path) -> None:
+        """What is built for comes from the section that ENV names, unless RUNTIME or ARCHITECTURE say otherwise."""
+        file = tmp_path / "samconfig.toml"
+        prod = '[prod.deploy.parameters]\nparameter_overrides = "Runtime=python3.12 Architecture=x86_64 AdminSecrets=a,b"\n'
+        file.write_text((ROOT / "samconfig.toml").read_text() + prod)
+        default, other = (artifacts.stack_parameters(env, file=file) for env in ("default", "prod"))
+        assert artifacts.wanted({}, default) == ("python3.13", "arm64")
+        assert artifacts.wanted({}, other) == ("python3.12", "x86_64")
+        assert artifacts.wanted({"ARCHITECTURE": "arm64"}, other) == ("python3.12", "arm64")
+        assert other["AdminSecrets"] == "a,b"
+
+    def test_what_lambda_has_not_is_refused(self) -> None:
+        """A slip in a name, or a Python that cannot load the wheels."""
+        for settings in ({"ARCHITECTURE": "x86-64"}, {"RUNTIME": "python3.11"}):
+            with pytest.raises(SystemExit, match="is not one of"):
+                artifacts.wanted(settings, {})
+
+    def test_no_default_is_mangled_on_its_way(self) -> None:
+        """`sam` quotes parameters without escaping: no default may hold a quote or a backslash."""
+        template = (ROOT / "template.yaml").read_text()
+        defaults = re.findall(r"Default: (.*?)[},\n]", template[: template.index("\nConditions:")])
+        assert len(defaults) > 10
+        assert not [one for one in defaults if re.search(r"""["'\\]""", one.removeprefix('"').removesuffix('"'))]
 
     def test_nothing_built_is_refused(self, tmp_path: Path) -> None:
         """With what to do."""
         assert list(artifacts.wrong(tmp_path, {})) == ["Nothing is built: run make build."]
 
-    def test_make_deploy_stops_there(self, tmp_path: Path) -> None:
-        """`sam deploy` is not reached."""
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [("ARGS=", "Nothing is built: run make build."), ("ARGS=--guided", "What --guided asks, samconfig.toml says")],
+        ids=["nothing built", "guided"],
+    )
+    def test_make_deploy_stops_there(self, tmp_path: Path, asked: str, said: str) -> None:
+        """`sam deploy` is not reached. Guided asks only after the look at what was built, and saves values mangled."""
         copied = shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("Makefile", "samconfig.toml", "template.yaml", "requirements-dev.txt"):
             shutil.copy2(ROOT / name, tmp_path)
         (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-        printed = run("make", "-C", copied.parent, "deploy", fails=True)
-        assert "Not deployed. Nothing is built: run make build." in printed
-        assert "sam deploy" not in printed
+        printed = run("make", "-C", copied.parent, "deploy", asked, fails=True)
+        assert f"Not deployed. {said}" in printed
+        assert "Deploying with" not in printed
 
 
 def test_the_docs_say_what_is_inside(postgres: Path) -> None:

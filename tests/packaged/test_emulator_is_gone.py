@@ -41,7 +41,7 @@ def test_the_emulator_goes_with_its_starter(built_local: Path, runtime: Path, en
             starter.send_signal(signal.SIGKILL)
         starter.wait(20)
     until = time.monotonic() + 20
-    while (left := processes_with(str(runtime)) + processes_with(folder)) and time.monotonic() < until:
+    while (processes_with(str(runtime)) or Path(folder).exists()) and time.monotonic() < until:
         time.sleep(0.05)
-    assert left == []
+    assert processes_with(str(runtime)) + processes_with(folder) == []
     assert not Path(folder).exists()

@@ -43,7 +43,9 @@ def test_the_four_events_rotate_in_a_container(tmp_path: Path) -> None:
         "--parameter-overrides",
         f"Architecture={machine()}",
     )
-    with local_world(binaries, reachable_address()) as (server, aws):
+    address = reachable_address()
+    assert address is not None
+    with local_world(binaries, address) as (server, aws):
         for step in ("create", "set", "test", "finish"):
             event = EVENTS / f"{step}_secret.json"
             invoke = (sam(), "local", "invoke", "PostgresRotator", "-e", event, "--env-vars", "events/env.json")

@@ -38,8 +38,9 @@ Row = tuple[str, str, str, str]
 
 
 def reachable_address() -> str | None:
-    """The address of this machine that containers reach as HOST: that of Docker's bridge; where Docker runs in a machine
-    of its own (Docker Desktop) loopback, which it forwards; None without Docker.
+    """The address of this machine that containers reach as HOST; None without Docker.
+
+    That of Docker's bridge; where Docker runs in a machine of its own (Docker Desktop) loopback, which it forwards
     """
     asked = ["docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Subnet}}"]
     with suppress(OSError, subprocess.SubprocessError, ValueError):

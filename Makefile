@@ -7,7 +7,8 @@ SETUP := $(VENV)/.ready
 PostgresRotator := postgres
 
 # The section of samconfig.toml, for several stacks.
-ENV ?= default
+STACK ?= default
+export STACK
 
 .PHONY: demo test check format lock clean local build build-local deploy
 
@@ -31,20 +32,20 @@ local: $(SETUP)  ## A secret, a simulated Secrets Manager and a PostgreSQL for `
 
 build: $(SETUP)  ## The functions for Lambda, into .aws-sam/build; needs neither Docker nor Lambda's Python
 	@for="$$($(VENV)/bin/python -m scripts.artifacts sam)" && \
-	  $(VENV)/bin/sam build --config-env $(ENV) --build-in-source --parameter-overrides "$$for" $(ARGS)
+	  $(VENV)/bin/sam build --config-env $(STACK) --build-in-source $(ARGS) --parameter-overrides "$$for"
 
 build-local: $(SETUP)  ## The functions for this machine's own interpreter, into .aws-sam/local
-	@RUNTIME=local $(VENV)/bin/sam build --build-dir .aws-sam/local $(ARGS)
+	@BUILD_FOR_THIS_MACHINE=1 $(VENV)/bin/sam build --build-dir .aws-sam/local $(ARGS)
 
 deploy: $(SETUP) ## What make build has built, as samconfig.toml says
-	@$(VENV)/bin/python -m scripts.artifacts check --config-env $(ENV) $(ARGS)
-	@$(VENV)/bin/sam deploy --config-env $(ENV) $(ARGS)
+	@$(VENV)/bin/python -m scripts.artifacts check --config-env $(STACK) $(ARGS)
+	@$(VENV)/bin/sam deploy --config-env $(STACK) $(ARGS)
 
 # `sam build` calls this for each function, by BuildMethod makefile, with ARTIFACTS_DIR set. (Not phony: make would skip
 # a pattern rule that is.) Lambda's own boto3 brings jmespath, so the requirements leave it out; hence --no-deps.
 build-%: $(SETUP)
 	@test -d rotators/$(or $($*),?) -a -n "$(ARTIFACTS_DIR)" || { echo "sam build calls this; call: make build" >&2; exit 1; }
-	@if [ "$(RUNTIME)" = local ]; then for="--python $(VENV)/bin/python"; else for="$$($(VENV)/bin/python -m scripts.artifacts uv)"; fi && \
+	@if [ -n "$$BUILD_FOR_THIS_MACHINE" ]; then for="--python $(VENV)/bin/python"; else for="$$($(VENV)/bin/python -m scripts.artifacts uv)"; fi && \
 	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r rotators/$($*)/requirements.txt
 	@mkdir -p "$(ARTIFACTS_DIR)/rotators"
 	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py rotators/$($*) "$(ARTIFACTS_DIR)/rotators"

@@ -87,7 +87,7 @@ class Settings:
         return min(32, policy.longest)
 
     def _classes(self, policy: PasswordPolicy) -> tuple[str, ...]:
-        excluded = self.environment.get("EXCLUDE_CHARACTERS", "/@\"'\\") + policy.forbidden
+        excluded = (self.environment.get("EXCLUDE_CHARACTERS") or "/@\"'\\") + policy.forbidden
         kept = ("".join(c for c in chars if c not in excluded) for chars in self._profile().values())
         classes = tuple(chars for chars in kept if chars)
         if len("".join(classes)) < policy.fewest_characters:

@@ -4,7 +4,7 @@
     python -m scripts.artifacts sam                         the same for `sam build`
     python -m scripts.artifacts check [options of sam deploy]
 
-samconfig.toml says what the stack is made for (the section of ENV, by default "default"); RUNTIME and ARCHITECTURE go
+samconfig.toml says what the stack is made for (the section that STACK names, by default "default"); RUNTIME and ARCHITECTURE go
 before it. What a function was built for is read from its shared objects: their ELF header names the machine, the name
 of each extension module the Python. `check` refuses to deploy what was built for anything but the stack.
 """
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import click
 from samcli.cli.types import CfnParameterOverridesType
 from samcli.lib.config.samconfig import SamConfig
 
@@ -50,12 +51,15 @@ def stack_parameters(
 ) -> dict[str, str]:
     """The parameters that `sam deploy` gives the stack: these, else those of samconfig.toml's section."""
     config = SamConfig(file.parent, filename=file.name)
-    try:
-        said = overrides or config.get_all(["deploy"], "parameters", env=environment).get("parameter_overrides", ())
-    except KeyError:
-        raise SystemExit(f"{file.name} has no section for the environment {environment}.") from None
+    found = config.get_all(["deploy"], "parameters", env=environment)
+    if environment not in config.document:
+        raise SystemExit(f"{file.name} has no section {environment}.")
+    said = overrides or found.get("parameter_overrides", ())
     words = (said,) if isinstance(said, str) else tuple(said)
-    return dict(CfnParameterOverridesType().convert(words, None, None))
+    try:
+        return dict(CfnParameterOverridesType().convert(words, None, None))
+    except click.BadParameter as error:
+        raise SystemExit(f"{file.name}, section {environment}, parameter_overrides: {error.message}") from None
 
 
 def wanted(settings: Mapping[str, str], parameters: Mapping[str, str]) -> tuple[str, str]:
@@ -89,15 +93,16 @@ def check(arguments: Sequence[str]) -> None:
     """Return where all fits; end with what does not otherwise."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--config-env", default="default")
-    parser.add_argument("--config-file", default="samconfig.toml")
+    parser.add_argument("--config-file")
     parser.add_argument("--parameter-overrides", nargs="+", default=())
     parser.add_argument("-g", "--guided", action="store_true")
     given, _ = parser.parse_known_args(arguments)
-    if given.guided:
+    if given.guided or given.config_file:
         raise SystemExit(
-            "Not deployed. What --guided asks, samconfig.toml says: edit that, then make build and make deploy."
+            "Not deployed. make build and make deploy read samconfig.toml alone (STACK names the section): edit that, "
+            "instead of --guided or --config-file."
         )
-    parameters = stack_parameters(given.config_env, given.parameter_overrides, ROOT / given.config_file)
+    parameters = stack_parameters(given.config_env, given.parameter_overrides)
     complaints = list(wrong(BUILT, parameters))
     if complaints:
         more = f" ({len(complaints) - 1} more like it.)" if len(complaints) > 1 else ""
@@ -108,7 +113,7 @@ def main(verb: str, arguments: Sequence[str]) -> None:
     """Do what the Makefile asks."""
     if verb == "check":
         return check(arguments)
-    asked, machine = wanted(os.environ, stack_parameters(os.environ.get("ENV") or "default"))
+    asked, machine = wanted(os.environ, stack_parameters(os.environ.get("STACK") or "default"))
     if verb == "uv":
         print(f"--python-version {asked.removeprefix('python')} --python-platform {PLATFORMS[machine]}")
     else:

@@ -11,6 +11,7 @@ what the function prints, and starts the runtime anew when it has died or its ti
 import importlib.util
 import os
 import platform
+import random
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from testkit.servers.process import free_port, keeper
+from testkit.servers.process import keeper
 from testkit.simulator.functions import HttpFunction
 from testkit.simulator.simulator import ACCOUNT, REGION
 
@@ -55,11 +56,11 @@ def make_runtime(folder: Path, constraints: Path) -> Path:
 class Emulator:
     """The emulator's process, as seen from outside: what it has printed, and the runtime that it runs.
 
-    marker: what only the runtime's command line holds
+    runtime: the interpreter, which runs nothing else
     """
 
     log: Path
-    marker: str
+    runtime: Path
     _read: int = field(default=0)
 
     def printed(self) -> str:
@@ -77,7 +78,7 @@ class Emulator:
         """The process that runs the function now."""
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with suppress(OSError):
-                if self.marker.encode() in path.read_bytes().split(b"\0"):
+                if path.read_bytes().partition(b"\0")[0] == str(self.runtime).encode():
                     return int(path.parent.name)
         return None
 
@@ -110,7 +111,6 @@ def emulated_function(
     """The function with this environment and time-out (seconds); emulator and runtime end with the block."""
     binary = find_emulator()
     assert binary is not None, "there is no emulator for this machine"
-    port, api = free_port(), free_port()
     name = handler.split(".")[-3]
     settings = {
         "PATH": "/usr/bin:/bin",
@@ -123,18 +123,20 @@ def emulated_function(
         "AWS_SECRET_ACCESS_KEY": "test",
         **environment,
     }
+    # An address of its own, so that nobody takes a port between our choosing it and the emulator's listening there.
+    address = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
     with keeper(f"lambda-{name}", user="") as kept:
         bootstrap = kept.folder / "bootstrap"
         # As Lambda's own: it starts in the function's folder, and nothing is on its path but that and the runtime's.
         bootstrap.write_text(f'#!/bin/sh\ncd "{artifact}" && exec "{runtime}" -P -m awslambdaric {handler}\n')
         bootstrap.chmod(0o755)
-        addresses = (f"--runtime-interface-emulator-address=127.0.0.1:{port}", f"--runtime-api-address=127.0.0.1:{api}")
+        listening = (f"--runtime-interface-emulator-address={address}:8080", f"--runtime-api-address={address}:9001")
         words = (f"{variable}={value}" for variable, value in settings.items())
-        kept.serve("/usr/bin/env", "-i", *words, binary, *addresses, bootstrap, handler, port=port)
-        emulator = Emulator(kept.folder / "server.log", str(runtime))
+        kept.serve("/usr/bin/env", "-i", *words, binary, *listening, bootstrap, handler, port=8080, host=address)
+        emulator = Emulator(kept.folder / "server.log", runtime)
         yield EmulatedFunction(
             f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:packaged-{name}",
-            f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations",
+            f"http://{address}:8080/2015-03-31/functions/function/invocations",
             emulator.printed,
             emulator=emulator,
         )

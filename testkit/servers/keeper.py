@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,18 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-    with suppress(ProcessLookupError):  # what it has left behind in its group (a runtime, by Lambda's emulator)
-        os.killpg(child.pid, signal.SIGKILL)
+    for pid in _of_session(child.pid):  # what it has left behind, such as a runtime by Lambda's emulator
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _of_session(leader: int) -> Iterator[int]:
+    """The processes that still live in the session that a child of ours began; on Linux, elsewhere none is known."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # pid (name) state ppid pgrp session …
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
+                yield int(stat.parent.name)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Keeper:
         if self.process.stdout.readline().strip() != "0":
             raise RuntimeError(f"{command[0]} failed: {self._log_end()}")
 
-    def serve(self, *command: str | Path, port: int, seconds: float = 30) -> None:
+    def serve(self, *command: str | Path, port: int, host: str = "127.0.0.1", seconds: float = 30) -> None:
         """Start a server; return when it listens on the port, RuntimeError with its log where it does not."""
         self._send(SERVE, *command)
         end = time.monotonic() + seconds
@@ -44,7 +44,7 @@ class Keeper:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"The server did not come up: {self._log_end()}")
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection((host, port), timeout=1).close()
             except OSError:
                 time.sleep(0.02)
             else:

@@ -110,15 +110,19 @@ class HttpFunction:
             return Invocation(error, self.printed(), time.monotonic() - started)
 
 
+_ENDED = "Runtime.ExitError: the runtime ended while it answered"
+
+
 def _answered_error(status: int, body: str) -> str | None:
     """What the Invoke API's answer says went wrong: an object with errorMessage, or a text where the runtime ended."""
     try:
         said = json.loads(body or "null")
     except ValueError:
-        return body.strip()
+        # A text where it was ended, by a time-out; or an answer that the runtime's death cut off.
+        return body.strip() if status == 200 and body.strip() else _ENDED
     if isinstance(said, dict) and "errorMessage" in said:
         return f"{said.get('errorType', 'Error')}: {said['errorMessage']}"
-    return None if status == 200 else "Runtime.ExitError: the runtime ended while it answered"
+    return None if status == 200 else _ENDED
 
 
 class _ByThread(io.TextIOBase):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,17 +36,16 @@ def start(then: str, folder: Path) -> "subprocess.Popen[str]":
     )
 
 
+def processes() -> Iterator[tuple[int, str]]:
+    """(pid, command line) of every process on this machine."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield int(path.parent.name), path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
 def processes_with(text: str) -> list[str]:
     """The command lines on this machine that contain the text."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if text in command:
-            found.append(command)
-    return found
+    return [command for _, command in processes() if text in command]
 
 
 @pytest.mark.parametrize(

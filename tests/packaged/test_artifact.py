@@ -139,20 +139,62 @@ class TestDeploy:
         """With what to do."""
         assert list(artifacts.wrong(tmp_path, {})) == ["Nothing is built: run make build."]
 
-    @pytest.mark.parametrize(
-        ("asked", "said"),
-        [("ARGS=", "Nothing is built: run make build."), ("ARGS=--guided", "What --guided asks, samconfig.toml says")],
-        ids=["nothing built", "guided"],
-    )
-    def test_make_deploy_stops_there(self, tmp_path: Path, asked: str, said: str) -> None:
-        """`sam deploy` is not reached. Guided asks only after the look at what was built, and saves values mangled."""
-        copied = shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    def test_an_unknown_section_is_refused(self) -> None:
+        """A slip in STACK builds nothing, rather than the defaults."""
+        with pytest.raises(SystemExit, match="has no section prdo"):
+            artifacts.stack_parameters("prdo")
+
+    def test_an_empty_value_is_refused(self, tmp_path: Path) -> None:
+        """SAM's parser does not take one: its complaint, no traceback."""
+        file = tmp_path / "samconfig.toml"
+        file.write_text('version = 0.1\n[default.deploy.parameters]\nparameter_overrides = ["AdminSecrets="]\n')
+        with pytest.raises(SystemExit, match="section default, parameter_overrides: AdminSecrets="):
+            artifacts.stack_parameters("default", file=file)
+
+    @pytest.fixture
+    def copied(self, tmp_path: Path) -> Path:
+        """The Makefile's folder with a second section, artifacts for arm64, and a `sam` that prints what it is told."""
+        shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("Makefile", "samconfig.toml", "template.yaml", "requirements-dev.txt"):
             shutil.copy2(ROOT / name, tmp_path)
-        (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-        printed = run("make", "-C", copied.parent, "deploy", asked, fails=True)
-        assert f"Not deployed. {said}" in printed
-        assert "Deploying with" not in printed
+        with (tmp_path / "samconfig.toml").open("a") as file:
+            file.write(
+                '[prod.deploy.parameters]\nparameter_overrides = ["Runtime=python3.12", "Architecture=x86_64"]\n'
+            )
+        binaries = tmp_path / ".venv" / "bin"
+        binaries.mkdir(parents=True)
+        for name, script in (("python", f'exec {sys.executable} "$@"'), ("sam", 'echo "sam[$*]"')):
+            (binaries / name).write_text(f"#!/bin/sh\n{script}\n")
+            (binaries / name).chmod(0o755)
+        (tmp_path / ".venv" / ".ready").touch()
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        ("verb", "told"),
+        [
+            ("build", "build --config-env default --build-in-source x --parameter-overrides Runtime=python3.13 Architecture=arm64"),
+            ("build STACK=prod", "build --config-env prod --build-in-source x --parameter-overrides Runtime=python3.12 Architecture=x86_64"),
+            ("build ARCHITECTURE=x86_64", "build --config-env default --build-in-source x --parameter-overrides Runtime=python3.13 Architecture=x86_64"),
+            ("build-local RUNTIME=python3.12", "build --build-dir .aws-sam/local x"),
+            ("deploy", "deploy --config-env default x"),
+            ("deploy STACK=prod", "Not deployed. PostgresRotator/x.so is for arm64, the stack's Architecture is x86_64: run make build."),
+            ("deploy --parameter-overrides Architecture=x86_64", "Not deployed. Neither samconfig.toml's section nor --parameter-overrides says the stack's Runtime. (1 more like it.)"),
+            ("deploy --guided", "Not deployed. make build and make deploy read samconfig.toml alone (STACK names the section): edit that, instead of --guided or --config-file."),
+            ("deploy --config-file my.toml", "Not deployed. make build and make deploy read samconfig.toml alone (STACK names the section): edit that, instead of --guided or --config-file."),
+        ],
+    )  # fmt: skip
+    def test_make_tells_sam(self, copied: Path, verb: str, told: str) -> None:
+        """Which section, which platform; and `sam deploy` is reached only where the artifacts fit."""
+        built = copied / ".aws-sam" / "build" / "PostgresRotator"
+        built.mkdir(parents=True)
+        (built.parent / "template.yaml").touch()
+        (built / "x.so").write_bytes(b"\x7fELF" + b"\0" * 14 + b"\xb7\0")
+        words = verb.split(" ")
+        options = [word for word in words if "=" in word and not word.startswith("Architecture")]
+        more = " ".join(word for word in words[1:] if word not in options) or "x"
+        printed = run("make", "-C", copied, words[0], *options, f"ARGS={more}", fails=told.startswith("Not"))
+        assert (f"sam[{told}]" if not told.startswith("Not") else told) in printed
+        assert printed.count("sam[") == (0 if told.startswith("Not") else 1)
 
 
 def test_the_docs_say_what_is_inside(postgres: Path) -> None:

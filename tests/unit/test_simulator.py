@@ -6,10 +6,12 @@ of CloudTrail, which botocore does not ship, are marked as such.
 
 import functools
 import html
+import json
 import re
 import threading
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,8 +19,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
+from werkzeug.serving import make_server
 
-from testkit.simulator import Simulator
+from testkit.simulator import HttpFunction, Simulator
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -506,11 +509,7 @@ def test_other_services_are_motos(aws: Simulator) -> None:
     assert sts.get_caller_identity()["Account"] == "123456789012"
 
 
-EVENT = {
-    "Step": "createSecret",
-    "SecretId": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-a1B2c3",
-    "ClientRequestToken": "5048ab3f-7f0f-4ba2-8b5b-2d5a6c1d9e01",
-}
+EVENT: dict[str, str] = json.loads((Path(__file__).parents[2] / "events/postgres/create_secret.json").read_text())
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:x"
 
 
@@ -521,12 +520,12 @@ class TestSeed:
         """Under the event's ARN; AWSPENDING on its token, and no value there yet."""
         aws.seed(EVENT, "one", FUNCTION)
         described = aws.client().describe_secret(SecretId=EVENT["SecretId"])
-        assert (described["ARN"], described["Name"]) == (EVENT["SecretId"], "shop/db")
+        assert (described["ARN"], described["Name"]) == (EVENT["SecretId"], "shop/postgres")
         assert (described["RotationEnabled"], described["RotationLambdaARN"]) == (True, FUNCTION)
         assert described["VersionIdsToStages"].pop(EVENT["ClientRequestToken"]) == ["AWSPENDING"]
         assert list(described["VersionIdsToStages"].values()) == [["AWSCURRENT"]]
         assert value_of(aws.client(), SecretId=EVENT["SecretId"], VersionId=EVENT["ClientRequestToken"]) == ""
-        assert value_of(aws.client(), SecretId="shop/db") == "one"
+        assert value_of(aws.client(), SecretId="shop/postgres") == "one"
 
     def test_for_a_test_pending_is_a_copy_of_current(self, aws: Simulator) -> None:
         """As RotateImmediately=false has it."""
@@ -539,4 +538,34 @@ class TestSeed:
         aws.seed(elsewhere, "one", FUNCTION)
         assert value_of(aws.client(), SecretId=elsewhere["SecretId"]) == "one"
         with pytest.raises(ClientError, match="ResourceNotFound"):
-            aws.client().describe_secret(SecretId="shop/db")
+            aws.client().describe_secret(SecretId="shop/postgres")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, "null", None),
+        (200, "", None),
+        (200, '{"errorMessage": "no", "errorType": "Refused"}', "Refused: no"),
+        (200, '{"errorMessage": "no"}', "Error: no"),
+        (200, "Task timed out after 3.00 seconds", "Task timed out after 3.00 seconds"),
+        (502, '{"errorType": "Runtime.ExitError", "errorMessage": "killed"}', "Runtime.ExitError: killed"),
+        (502, "null", "Runtime.ExitError: the runtime ended while it answered"),
+        (502, "nul", "Runtime.ExitError: the runtime ended while it answered"),
+        (502, "", "Runtime.ExitError: the runtime ended while it answered"),
+    ],
+)
+def test_what_a_function_behind_http_answers(status: int, body: str, error: str | None) -> None:
+    """As the Invoke API and its emulator have it; whatever the runtime's death left of an answer is its death."""
+    heard: list[bytes] = []
+
+    def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        heard.append(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        start_response(f"{status} x", [("Content-Type", "application/json")])
+        return [body.encode()]
+
+    server = make_server("127.0.0.1", 0, answer)
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    assert HttpFunction(FUNCTION, f"http://127.0.0.1:{server.server_port}/").invoke(EVENT).error == error
+    assert json.loads(heard[0]) == EVENT
+    server.server_close()

@@ -1,0 +1,134 @@
+"""What template.yaml promises about security: who may call the functions, and what they may do."""
+
+import re
+from typing import Any
+
+import pytest
+from samcli.yamlhelper import yaml_parse
+
+from tests.unit.test_architecture import ROOT, SHIPPED
+
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+ROTATORS = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"}
+ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
+
+
+def of(rotator: str, kind: str) -> dict[str, Any]:
+    """The properties of a rotator's Role, Logs or Permission."""
+    properties: dict[str, Any] = RESOURCES[rotator.removesuffix("Rotator") + kind]["Properties"]
+    return properties
+
+
+def folder(rotator: str) -> str:
+    """Its folder in rotators/, from its handler."""
+    found: str = ROTATORS[rotator]["Properties"]["Handler"].split(".")[1]
+    return found
+
+
+def statements(rotator: str) -> dict[str, list[dict[str, Any]]]:
+    """{the policy's name: its statements}, those under a condition too; the condition stands before the name."""
+    found = {}
+    for policy in of(rotator, "Role")["Policies"]:
+        condition, one, _ = policy.get("Fn::If", ["", policy, None])
+        found[f"{condition} {one['PolicyName']}".strip()] = one["PolicyDocument"]["Statement"]
+    return found
+
+
+@pytest.mark.parametrize("rotator", ROTATORS)
+class TestRotator:
+    """Each function, with its role, log group and permission."""
+
+    def test_its_name_is_explicit_and_its_handler_is_there(self, rotator: str) -> None:
+        """The role can name it without a circle."""
+        properties = ROTATORS[rotator]["Properties"]
+        assert properties["FunctionName"] == {"Fn::Sub": "${AWS::StackName}-" + folder(rotator)}
+        assert properties["Handler"] == f"rotators.{folder(rotator)}.app.handler"
+        assert (ROOT / "rotators" / folder(rotator) / "app.py").exists()
+        assert properties["Role"] == {"Fn::GetAtt": [rotator.removesuffix("Rotator") + "Role", "Arn"]}
+        assert ROTATORS[rotator]["Metadata"] == {"BuildMethod": "makefile"}
+        assert f"{rotator} := {folder(rotator)}\n" in (ROOT / "Makefile").read_text()
+
+    def test_only_this_account_s_secrets_manager_may_call_it(self, rotator: str) -> None:
+        """AWS:SourceAccount."""
+        assert of(rotator, "Permission") == {
+            "FunctionName": {"Ref": rotator},
+            "Action": "lambda:InvokeFunction",
+            "Principal": "secretsmanager.amazonaws.com",
+            "SourceAccount": {"Ref": "AWS::AccountId"},
+        }
+
+    def test_its_role_touches_only_secrets_that_name_it(self, rotator: str) -> None:
+        """Five actions, under the condition that the secret's rotation names this very function."""
+        (statement,) = statements(rotator)["rotate-what-names-this-function"]
+        assert statement["Effect"] == "Allow"
+        assert statement["Action"] == [
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:ListSecretVersionIds",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
+        ]
+        assert statement["Resource"] == {"Fn::Sub": f"arn:${{AWS::Partition}}:secretsmanager:{ACCOUNT}:secret:*"}
+        arn = f"arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{folder(rotator)}"
+        assert statement["Condition"] == {
+            "StringEquals": {"secretsmanager:resource/AllowRotationLambdaArn": {"Fn::Sub": arn}}
+        }
+
+    def test_its_role_reads_the_admins_that_the_parameter_names(self, rotator: str) -> None:
+        """And asks RDS which hosts are theirs; nothing of it where there is none."""
+        admins, rds = statements(rotator)["HasAdmins use-admins"]
+        assert admins == {
+            "Effect": "Allow",
+            "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            "Resource": {"Ref": "AdminSecrets"},
+        }
+        assert rds["Action"] == ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
+        assert [one["Fn::Sub"].rpartition("}:")[2] for one in rds["Resource"]] == ["cluster:*", "db:*"]
+
+    def test_its_role_may_do_nothing_else(self, rotator: str) -> None:
+        """But write its own log; and in a VPC its code may not do what Lambda does by the role."""
+        logs = rotator.removesuffix("Rotator") + "Logs"
+        assert set(statements(rotator)) == {
+            "HasVpc no-network-interfaces", "log", "rotate-what-names-this-function", "HasAdmins use-admins",
+        }  # fmt: skip
+        assert statements(rotator)["log"] == [
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": {"Fn::GetAtt": [logs, "Arn"]},
+            }
+        ]
+        assert of(rotator, "Logs")["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${AWS::StackName}-" + folder(rotator)}
+        assert ROTATORS[rotator]["Properties"]["LoggingConfig"] == {"LogGroup": {"Ref": logs}}
+        (deny,) = statements(rotator)["HasVpc no-network-interfaces"]
+        assert (deny["Effect"], deny["Resource"]) == ("Deny", "*")
+        assert f"-{folder(rotator)}" in deny["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]["Fn::Sub"]
+
+
+def test_the_environment_is_what_the_code_reads() -> None:
+    """Each variable of the template is read by common/, and each that common/ reads (but AWS's own) is in the template."""
+    code = "".join(path.read_text() for path in SHIPPED)
+    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', code)) | {
+        f"EXCLUDE_{name}" for name in ("NUMBERS", "PUNCTUATION", "UPPERCASE", "LOWERCASE")
+    }
+    assert set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]) == read
+
+
+def test_every_variable_is_its_parameter() -> None:
+    """ADMIN_SECRETS is AdminSecrets, joined; the others are the parameter of their name."""
+    variables = dict(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+    assert variables.pop("ADMIN_SECRETS") == {"Fn::Join": [",", {"Ref": "AdminSecrets"}]}
+    for name, value in variables.items():
+        assert value == {"Ref": "".join(word.capitalize() for word in name.split("_"))}
+
+
+def test_every_parameter_is_used() -> None:
+    """One that nothing reads would promise what it does not do."""
+    body = (ROOT / "template.yaml").read_text().partition("\nConditions:")[2]
+    assert [name for name in TEMPLATE["Parameters"] if not re.search(rf"!Ref {name}\b", body)] == []
+
+
+def test_the_function_has_time_for_its_own_waits() -> None:
+    """60 s: more than the longest of a step's waits together."""
+    assert TEMPLATE["Globals"]["Function"]["Timeout"] == 60

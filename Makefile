@@ -5,6 +5,7 @@ SETUP := $(VENV)/.ready
 
 # The functions: a logical id of template.yaml = its folder in rotators/.
 PostgresRotator := postgres
+MySqlRotator := mysql
 
 # The section of samconfig.toml, for several stacks.
 STACK ?= default
@@ -49,7 +50,7 @@ build-%: $(SETUP)
 	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r rotators/$($*)/requirements.txt
 	@mkdir -p "$(ARTIFACTS_DIR)/rotators"
 	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py rotators/$($*) "$(ARTIFACTS_DIR)/rotators"
-	@cd "$(ARTIFACTS_DIR)" && rm -f .lock rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
+	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(SETUP)   ## Pin what rotators/*/requirements.in and requirements-dev.in ask for, with hashes
 	for f in rotators/*/requirements.in requirements-dev.in; do \

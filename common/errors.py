@@ -12,7 +12,8 @@
         ├── ChangeRefused     logged in, but the server refuses the change
         │   ├── PolicyRefused     its password policy does: another password may do (S6)
         │   ├── ChangeForbidden   the user may not change its own password: an admin may (S1b)
-        │   └── TakeoverRefused   the other user is not provably this secret's (W5)
+        │   ├── TakeoverRefused   the other user is not provably this secret's (W5)
+        │   └── NotPrimary        it came with the second of the two passwords that the server keeps (D2)
         └── TargetUnavailable no answer about the login: stop, and try again later
 
 Every error carries a code that never changes (the table is docs/errors.md), what happened, and what to do about it. Its
@@ -77,11 +78,22 @@ class PolicyRefused(ChangeRefused):
 
 
 class ChangeForbidden(ChangeRefused):
-    """The user may not change its own password. An admin may."""
+    """The user may not change its own password. An admin may.
+
+    proven: which of the user's accounts it was that logged in, where a user has several; in the target's own words
+    """
+
+    def __init__(self, code: str, what: str, fix: str, proven: str | None = None) -> None:
+        super().__init__(code, what, fix)
+        self.proven = proven
 
 
 class TakeoverRefused(ChangeRefused):
     """The other user exists, and taking it over could give somebody what he has not: W5."""
+
+
+class NotPrimary(ChangeRefused):
+    """Logged in with the second of two passwords, where only the primary one may be retained: D2."""
 
 
 class TargetUnavailable(TargetError):

@@ -4,6 +4,7 @@ A strategy decides; the target does. The numbered cases (S1, A1, …) are those 
 and comments use the numbers.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from common.errors import (
@@ -84,37 +85,25 @@ class SingleUser:
             raise
 
     def _accept(self, rotation: Rotation) -> str:
-        # S1: as current, in its one login, change the password (S1b: the admin does).
         try:
-            return self._change(rotation, rotation.current, "S1")
-        except LoginRejected as rejected:
-            refused = rejected
-        # S2: current rejected, pending logs in: an earlier try came this far.
-        if logs_in(self.target, rotation.pending):
-            return "S2"
-        tried = ["AWSCURRENT", "AWSPENDING"]
-        # S3: previous logs in. S4: a version without a label does, which an abandoned rotation has left.
-        for label, login in rotation.logins(rotation.current):
-            tried.append(label)
-            try:
-                return self._change(rotation, login, "S3" if label == "AWSPREVIOUS" else "S4")
-            except LoginRejected:
-                continue
-        # S5: the admin, where the tag names the very user (W6).
-        account = self.target.account(rotation.current)
-        if rotation.current.admin and rotation.settings.reconciles(account.user):
-            rotation.as_admin(lambda admin: self.target.reset_password(admin, rotation.pending))
-            return "S5"
-        raise nobody_logs_in(str(account), tried, rotation.notes, refused)
+            return as_whoever_logs_in(self.target, rotation, lambda login, case: self._change(rotation, login, case))
+        except LoginRejected:
+            # S5: the admin, where the tag names the very user (W6).
+            user = self.target.account(rotation.current).user
+            if not (rotation.current.admin and rotation.settings.reconciles(user)):
+                raise
+        rotation.as_admin(lambda admin: self.target.reset_password(admin, rotation.pending))
+        return "S5"
 
     def _change(self, rotation: Rotation, login: Secret, case: str) -> str:
         """Change the password in this login; by the admin (S1b) where the user may not change itself."""
         try:
             self.target.change_password(login, rotation.pending)
-        except ChangeForbidden:
+        except ChangeForbidden as forbidden:
             if rotation.current.admin is None:
                 raise
-            rotation.as_admin(lambda admin: self.target.reset_password(admin, rotation.pending))
+            proven = forbidden.proven
+            rotation.as_admin(lambda admin: self.target.reset_password(admin, rotation.pending, proven))
             return f"{case}b"
         return case
 
@@ -136,9 +125,9 @@ class AlternatingUsers:
                 "Add the ARN of the admin's secret, or set the tag rotation:strategy to single-user.",
             )
         pair = self._pair(current)
-        limit = settings.username_limit(self.target.longest_username)
-        if len(pair.clone.encode()) > limit:
-            raise current.wrong("username", f"leaves no room for the clone {pair.clone!r}: {limit} bytes at most")
+        limit = settings.username_limit(self.target.longest_username(current))
+        if self.target.username_length(pair.clone) > limit:
+            raise current.wrong("username", f"leaves no room for the clone {pair.clone!r}: {limit} at most")
         password = settings.password_recipe(self.target.password_policy).make()
         return current.with_fields(name, username=pair.other(current.text("username")), password=password)
 
@@ -201,6 +190,30 @@ class AlternatingUsers:
 
     def _pair(self, secret: Secret) -> Pair:
         return Pair.of(secret.text("username"))
+
+
+def as_whoever_logs_in(target: Target, rotation: Rotation, change: Callable[[Secret, str], str]) -> str:
+    """S1 to S4: `change` in the first login that the server takes, given its case, answers the case that applied.
+
+    LoginRejected, saying what was tried, where the server takes none
+    """
+    # S1: as current, in its one login.
+    try:
+        return change(rotation.current, "S1")
+    except LoginRejected as rejected:
+        refused = rejected
+    # S2: current rejected, pending logs in: an earlier try came this far.
+    if logs_in(target, rotation.pending):
+        return "S2"
+    tried = ["AWSCURRENT", "AWSPENDING"]
+    # S3: previous logs in. S4: a version without a label does, which an abandoned rotation has left.
+    for label, login in rotation.logins(rotation.current):
+        tried.append(label)
+        try:
+            return change(login, "S3" if label == "AWSPREVIOUS" else "S4")
+        except LoginRejected:
+            continue
+    raise nobody_logs_in(str(target.account(rotation.current)), tried, rotation.notes, refused)
 
 
 def logs_in(target: Target, login: Secret) -> bool:

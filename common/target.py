@@ -66,10 +66,38 @@ class ChangesPassword(Target, Protocol):
         """
         ...
 
-    def reset_password(self, admin: Secret, pending: Secret) -> None:
+    def reset_password(self, admin: Secret, pending: Secret, proven: str | None = None) -> None:
         """In one login as the admin, set the password of pending's user.
 
-        ChangeRefused where that user is the admin itself or a superuser (W5). Called twice, it does it again.
+        proven: which of the user's accounts has logged in (ChangeForbidden says it); None where none has (W6).
+        ChangeRefused where that user is the admin itself or a superuser, or has an account that holds what the proven
+        one lacks (W5). Called twice, it does it again.
+        """
+        ...
+
+
+class RetainsPassword(Target, Protocol):
+    """A server that keeps two passwords for a user: a primary one, and the one that it had before."""
+
+    @property
+    def password_policy(self) -> PasswordPolicy:
+        """What passwords the server takes."""
+        ...
+
+    def retain_password(self, login: Secret, pending: Secret) -> None:
+        """In one login as `login`, make pending's password the primary one and keep `login`'s as the second.
+
+        NotPrimary, and nothing changed, where `login`'s is the second one itself: retaining keeps the primary one.
+        ChangeRefused, and nothing changed, where the server has no dual passwords or the user may not use them.
+        PolicyRefused where the server's policy refuses the password.
+        """
+        ...
+
+    def replace_primary(self, login: Secret, pending: Secret, primary: Secret | None) -> bool:
+        """In one login as `login`, whose password is the second one and stays that, replace the primary one by pending's.
+
+        primary: who logs in by the primary one, for a server that demands it. False, and nothing changed, where the
+        server demands it and this is not it. Called twice, it does it again.
         """
         ...
 
@@ -77,9 +105,12 @@ class ChangesPassword(Target, Protocol):
 class ClonesUsers(ChangesPassword, Protocol):
     """A server on which a user can have a second one, its clone, with the same rights."""
 
-    @property
-    def longest_username(self) -> int:
-        """How long a clone's name may be, in bytes."""
+    def longest_username(self, secret: Secret) -> int:
+        """How long a user's name may be on this secret's kind of server, as `username_length` counts."""
+        ...
+
+    def username_length(self, name: str) -> int:
+        """How long a name is, as the server counts: in bytes or in characters."""
         ...
 
     def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: "Pair", *, proven: bool) -> None:

@@ -50,6 +50,10 @@ class AdminBench(Bench, Protocol):
         """What this login may do, in any form that can be compared; more than nothing for a user of `user`."""
         ...
 
+    def give_more(self, login: Secret) -> None:
+        """Give this user a right that those of `user` have not."""
+        ...
+
     def exists(self, name: str) -> bool:
         """Whether there is such a user."""
         ...
@@ -223,8 +227,9 @@ class ClonesUsersContract(ResetsPasswordContract):
             clones.check(pending)
 
     def test_an_unrelated_user_is_not_taken_over(self, bench: AdminBench, clones: ClonesUsers) -> None:
-        """W5: its password, and its being there, are as they were."""
+        """W5, where something would be gained by it: its password, and its being there, are as they were."""
         unrelated = bench.user("plain_clone", "its-own-password")
+        bench.give_more(unrelated)
         current = bench.user("plain", "password-0")
         pending = current.with_fields("pending", username="plain_clone", password="password-1")
         with pytest.raises(ChangeRefused):  # TakeoverRefused, or for what it holds

@@ -31,7 +31,6 @@ class FakeTarget:
     users: dict[str, User] = field(default_factory=dict)
     name: str = "fake"
     password_policy: PasswordPolicy = field(default_factory=lambda: PasswordPolicy(shortest=8, longest=64))
-    longest_username: int = 64
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def account(self, secret: Secret) -> Account:
@@ -50,7 +49,7 @@ class FakeTarget:
             clock.before_change()
             user.password = pending.text("password")
 
-    def reset_password(self, admin: Secret, pending: Secret) -> None:
+    def reset_password(self, admin: Secret, pending: Secret, proven: str | None = None) -> None:  # noqa: ARG002  users have one account here
         """By the admin."""
         with self._lock:
             self._user(admin)
@@ -59,6 +58,14 @@ class FakeTarget:
                 raise ChangeRefused("user-missing", "There is no such user.", "Create it.")
             clock.before_change()
             user.password = pending.text("password")
+
+    def longest_username(self, _: Secret) -> int:
+        """In characters."""
+        return 64
+
+    def username_length(self, name: str) -> int:
+        """In characters."""
+        return len(name)
 
     def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, *, proven: bool) -> None:
         """The clone gets the base's rights; pending's user gets its password, last."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from testkit.servers.mysql import MySqlServer, find_mariadb, find_mysql, mysql_server
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
 from testkit.simulator import Simulator
 
@@ -74,6 +75,28 @@ def server_15() -> Iterator[PostgresServer]:
         no_server(f"no PostgreSQL 15: {DEBIAN_15} is not there")
     assert binaries is not None
     with postgres_server(binaries) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[MySqlServer]:
+    """MySQL 9, from another Debian release's tree or the PATH."""
+    program = find_mysql()
+    if program is None:
+        no_server("no MySQL: neither MYSQL_TREE names a tree with usr/sbin/mysqld, nor is there one on the PATH")
+    assert program is not None
+    with mysql_server(program) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MySqlServer]:
+    """MariaDB, Debian's or the PATH's."""
+    program = find_mariadb()
+    if program is None:
+        no_server("no MariaDB: no mariadbd on the PATH")
+    assert program is not None
+    with mysql_server(program) as running:
         yield running
 
 

@@ -20,7 +20,14 @@ class Postgres:
     name = "postgres"
     # psql and pg_dump before version 14 read 99 characters of a password at most.
     password_policy = PasswordPolicy(shortest=8, longest=99)
-    longest_username = LONGEST_NAME
+
+    def longest_username(self, _: Secret) -> int:
+        """In bytes."""
+        return LONGEST_NAME
+
+    def username_length(self, name: str) -> int:
+        """In bytes, of UTF-8."""
+        return len(name.encode())
 
     def account(self, secret: Secret) -> Account:
         """The account of the secret's fields engine, host, port (5432), username; checks password, dbname, ssl too."""
@@ -46,7 +53,7 @@ class Postgres:
             clock.before_change()
             session.run(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(account.user), verifier))
 
-    def reset_password(self, admin: Secret, pending: Secret) -> None:
+    def reset_password(self, admin: Secret, pending: Secret, proven: str | None = None) -> None:  # noqa: ARG002  users have one account here
         """ALTER ROLE as the admin; W5: never the admin's own role, nor a superuser's."""
         user = pending.text("username")
         with Session(admin, self.account(admin)) as session:

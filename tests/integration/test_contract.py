@@ -39,6 +39,10 @@ class PostgresBench:
         """By doing."""
         return self.server.run("SELECT count(*) FROM contract_given", (login.text("username"), login.text("password")))
 
+    def give_more(self, login: Secret) -> None:
+        """To write."""
+        self.server.run(sql.SQL("GRANT INSERT ON contract_given TO {}").format(sql.Identifier(login.text("username"))))
+
     def exists(self, name: str) -> bool:
         """By the catalog."""
         return bool(self.server.run(sql.SQL("SELECT 1 FROM pg_roles WHERE rolname = {}").format(sql.Literal(name))))

@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from psycopg2 import sql
 
@@ -23,11 +24,27 @@ FIRST = "canary-first-PASSWORD"
 _numbers = itertools.count()
 
 
+class Server(Protocol):
+    """What every server of ours can do."""
+
+    @property
+    def log(self) -> Path:
+        """What it logged."""
+        ...
+
+    def accepts(self, user: str, password: str) -> bool:
+        """Whether the server lets this user in with this password."""
+        ...
+
+
+S = TypeVar("S", bound=Server)
+
+
 @dataclass
-class World:
+class Rotating(Generic[S]):
     """One secret of one user on one server, attached to one function."""
 
-    server: PostgresServer
+    server: S
     aws: Simulator
     client: "SecretsManagerClient"
     function: Function
@@ -100,6 +117,10 @@ class World:
         stages = self.client.describe_secret(SecretId=self.arn)["VersionIdsToStages"].values()
         return sorted(map(set, stages), key=sorted)
 
+
+class World(Rotating[PostgresServer]):
+    """On PostgreSQL."""
+
     def run(self, statement: str, stage: str | None = None, dbname: str = "postgres") -> list[tuple[object, ...]]:
         """Run a statement as the superuser, or as the user of this version of the secret.
 
@@ -124,7 +145,7 @@ class World:
         }
 
 
-def dies_once(world: World, step: str, when: str) -> list[str]:
+def dies_once(world: Rotating[Any], step: str, when: str) -> list[str]:
     """Let the world's function die once, before or after this step has done its work; the list of its deaths so far."""
     handler, deaths = world.handler, list[str]()
 

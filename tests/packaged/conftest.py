@@ -1,5 +1,6 @@
 """Built functions, and the runtime that Lambda has of its own."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from testkit.simulator import Simulator
 from tests.conftest import no_server
 
 ROOT = Path(__file__).parents[2]
+FUNCTIONS = {"postgres": "PostgresRotator", "mysql": "MySqlRotator"}
 Start = Callable[..., EmulatedFunction]
 # What make hands down to what it runs, such as these tests; its own runs here must not see it.
 HANDED_DOWN = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "ENV", "PYTHON", "RUNTIME", "ARCHITECTURE"}
@@ -67,17 +69,23 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(built_local: Path, runtime: Path, server: PostgresServer, aws: Simulator) -> Iterator[Start]:
-    """Start a function under the emulator; it finds the simulator and the server's root, and is known to the service."""
+def launch(built_local: Path, runtime: Path, aws: Simulator) -> Iterator[Start]:
+    """Start a rotator's function under the emulator; it finds the simulator, and is known to the service."""
     if find_emulator() is None:
         no_server("Lambda's runtime interface emulator runs on Linux only")
     with ExitStack() as stack:
 
-        def starter(*, timeout: int = 30, **environment: str) -> EmulatedFunction:
-            given = {"SECRETS_MANAGER_ENDPOINT": aws.endpoint, "TLS_CA_FILE": str(server.ca_file), **environment}
-            artifact, handler = built_local / "PostgresRotator", "rotators.postgres.app.handler"
+        def launcher(rotator: str, ca_file: Path, *, timeout: int = 30, **environment: str) -> EmulatedFunction:
+            given = {"SECRETS_MANAGER_ENDPOINT": aws.endpoint, "TLS_CA_FILE": str(ca_file), **environment}
+            artifact, handler = built_local / FUNCTIONS[rotator], f"rotators.{rotator}.app.handler"
             function = stack.enter_context(emulated_function(artifact, handler, runtime, timeout=timeout, **given))
             aws.add(function)
             return function
 
-        yield starter
+        yield launcher
+
+
+@pytest.fixture
+def start(launch: Start, server: PostgresServer) -> Start:
+    """PostgreSQL's, which trusts the server's root."""
+    return functools.partial(launch, "postgres", server.ca_file)

@@ -3,26 +3,31 @@
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from scripts import artifacts
-from tests.packaged.conftest import ROOT, run, sam
+from tests.packaged.conftest import FUNCTIONS, ROOT, run, sam
 
 LARGEST = 24_000_000  # bytes, unzipped
+DRIVERS = {
+    "postgres": {"psycopg2", "psycopg2_binary.libs"},
+    "mysql": {"pymysql", "cryptography", "cffi", "_cffi_backend", "pycparser"},
+}
 
 
-@pytest.fixture(scope="session")
-def postgres(built: Path) -> Path:
-    """PostgreSQL's function for arm64."""
-    return built / "PostgresRotator"
+@pytest.fixture(params=sorted(FUNCTIONS))
+def artifact(request: pytest.FixtureRequest, built: Path) -> tuple[str, Path]:
+    """Each rotator's name, and its function for arm64."""
+    return request.param, built / FUNCTIONS[request.param]
 
 
-def test_it_is_for_arm64_and_python_3_13(postgres: Path) -> None:
+def test_it_is_for_arm64_and_python_3_13(artifact: tuple[str, Path]) -> None:
     """Every shared object, by its ELF header; the extension modules' Python by their name."""
-    found = artifacts.shared_objects(postgres)
-    assert len(found) > 10
+    found = artifacts.shared_objects(artifact[1])
+    assert found
     assert {artifacts.architecture(path) for path in found} == {"arm64"}
     assert {artifacts.runtime(path) for path in found} - {None} == {"python3.13"}
 
@@ -41,27 +46,26 @@ def test_make_build_local_is_for_this_interpreter(built_local: Path) -> None:
     assert names - {None} == {f"python3.{sys.version_info.minor}"}
 
 
-def test_it_is_small(postgres: Path) -> None:
+def test_it_is_small(artifact: tuple[str, Path]) -> None:
     """Cold starts and reviews are short; Lambda's own limit is ten times that."""
-    assert sum(path.stat().st_size for path in postgres.rglob("*") if path.is_file()) < LARGEST
+    assert sum(path.stat().st_size for path in artifact[1].rglob("*") if path.is_file()) < LARGEST
 
 
-def test_it_holds_its_own_driver_and_target_only(postgres: Path) -> None:
+def test_it_holds_its_own_driver_and_target_only(artifact: tuple[str, Path]) -> None:
     """No test, no other target, nothing that the runtime has already, no file that no code reads."""
-    packages = {path.name for path in postgres.iterdir() if not path.name.endswith(".dist-info")}
-    assert packages == {
-        "aws_lambda_powertools", "common", "psycopg2", "psycopg2_binary.libs", "rotators", "typing_extensions.py",
-    }  # fmt: skip
-    assert {path.name for path in (postgres / "rotators").iterdir()} == {"__init__.py", "postgres"}
+    rotator, folder = artifact
+    packages = {path.name.partition(".cpython")[0] for path in folder.iterdir() if not path.name.endswith(".dist-info")}
+    assert packages == {"aws_lambda_powertools", "common", "rotators", "typing_extensions.py", *DRIVERS[rotator]}
+    assert {path.name for path in (folder / "rotators").iterdir()} == {"__init__.py", rotator}
     for ours in ("common", "rotators"):
-        shipped = {path.relative_to(postgres) for path in (postgres / ours).rglob("*") if path.is_file()}
+        shipped = {path.relative_to(folder) for path in (folder / ours).rglob("*") if path.is_file()}
         assert {path.suffix for path in shipped} <= {".py", ".pem"}
-        assert all((postgres / path).read_bytes() == (ROOT / path).read_bytes() for path in shipped)
+        assert all((folder / path).read_bytes() == (ROOT / path).read_bytes() for path in shipped)
 
 
-def test_every_module_of_common_ships(postgres: Path) -> None:
+def test_every_module_of_common_ships(artifact: tuple[str, Path]) -> None:
     """Common is whole in every function."""
-    assert {path.name for path in (postgres / "common").iterdir()} == {
+    assert {path.name for path in (artifact[1] / "common").iterdir()} == {
         path.name for path in (ROOT / "common").iterdir() if path.name != "__pycache__"
     }
 
@@ -95,16 +99,16 @@ class TestDeploy:
     def test_artifacts_of_another_architecture_are_refused(self, built: Path) -> None:
         """Said by an option, or by samconfig.toml."""
         said = artifacts.stack_parameters("default", ["Architecture=x86_64 Runtime=python3.13"])
-        (first, *_) = artifacts.wrong(built, said)
-        assert first.startswith("PostgresRotator/psycopg2")
-        assert first.endswith("is for arm64, the stack's Architecture is x86_64: run make build.")
+        refused = list(artifacts.wrong(built, said))
+        assert {one.partition("/")[0] for one in refused} == set(FUNCTIONS.values())
+        assert all(one.endswith("is for arm64, the stack's Architecture is x86_64: run make build.") for one in refused)
 
     def test_artifacts_of_another_python_are_refused(self, built: Path) -> None:
         """The extension modules would not be found."""
         said = artifacts.stack_parameters("default", ["Architecture=arm64", "Runtime=python3.12"])
-        assert [one.rpartition(" is for ")[2] for one in artifacts.wrong(built, said)] == [
+        assert {one.rpartition(" is for ")[2] for one in artifacts.wrong(built, said)} == {
             "python3.13, the stack's Runtime is python3.12: run make build."
-        ]
+        }
 
     def test_a_stack_of_unknown_architecture_is_refused(self, built: Path) -> None:
         """A section that says nothing: a stack keeps its old parameters then, whatever they are."""
@@ -197,31 +201,28 @@ class TestDeploy:
         assert printed.count("sam[") == (0 if told.startswith("Not") else 1)
 
 
-def test_the_docs_say_what_is_inside(postgres: Path) -> None:
+def test_the_docs_say_what_is_inside(built: Path) -> None:
     """Each package with its version, and what it takes; the whole too."""
     page = (ROOT / "docs" / "deploying.md").read_text()
 
-    def size(*names: str) -> float:
-        paths = [path for name in names for path in (postgres / name).rglob("*")] + [postgres / name for name in names]
-        return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
-
-    def told(pattern: str) -> float:
-        found = re.search(pattern, page)
-        assert found, pattern
-        return float(found[1])
-
-    versions = {path.name.removesuffix(".dist-info").replace("_", "-") for path in postgres.glob("*.dist-info")}
-    assert {
-        found.replace("` ", "-") for found in re.findall(r"^\| `([a-z0-9-]+` [0-9.]+) \|", page, re.MULTILINE)
-    } == versions
-    assert told(r"([0-9.]+) MB unzipped") == pytest.approx(size("."), rel=0.02)
-    assert told(r"psycopg2-binary.* \| ([0-9.]+) MB") == pytest.approx(
-        size("psycopg2", "psycopg2_binary.libs"), rel=0.02
-    )
-    assert told(r"powertools.* \| ([0-9.]+) MB") == pytest.approx(size("aws_lambda_powertools"), rel=0.05)
-    assert told(r"psycopg2-binary.* \| ([0-9]+) % \|") == pytest.approx(
-        100 * size("psycopg2", "psycopg2_binary.libs") / size("."), abs=1
-    )
-    (wheel,) = postgres.glob("psycopg2_binary-*.dist-info/WHEEL")
+    said = re.findall(r"^\| `([a-z0-9-]+)` ([0-9.]+) \|.*\| ([0-9.]+) MB \| ([0-9]+) % \|$", page, re.MULTILINE)
+    told = {f"{name.replace('-', '_')}-{version}": (float(size), int(share)) for name, version, size, share in said}
+    assert set(told) == {path.stem for path in built.glob("*/*.dist-info")}
+    for function in FUNCTIONS.values():
+        whole = _megabytes(path for path in (built / function).rglob("*") if path.is_file())
+        section = page[page.index(f"### `{function}`") :].partition("\n### ")[0]
+        assert float(section.partition(" MB unzipped")[0].split()[-1]) == pytest.approx(whole, rel=0.02)
+        for package in (built / function).glob("*.dist-info"):
+            recorded = [line.split(",")[0] for line in (package / "RECORD").read_text().splitlines()]
+            own = _megabytes(path for name in recorded if (path := built / function / name).exists())
+            size, share = told[package.stem]
+            assert size == pytest.approx(own, abs=0.11), package.stem
+            if package.stem.partition("-")[0] in section:
+                assert share == pytest.approx(100 * own / whole, abs=1), package.stem
+    (wheel,) = built.glob("PostgresRotator/psycopg2_binary-*.dist-info/WHEEL")
     assert "cp313-cp313-manylinux_2_28_aarch64" in page
     assert "Tag: cp313-cp313-manylinux_2_28_aarch64" in wheel.read_text()
+
+
+def _megabytes(files: Iterable[Path]) -> float:
+    return sum(path.stat().st_size for path in files) / 1e6

@@ -12,7 +12,7 @@ COMMON = sorted((ROOT / "common").glob("*.py"))
 SHIPPED = [*COMMON, *sorted((ROOT / "rotators").rglob("*.py"))]
 DRIVERS = {"psycopg2", "pymysql", "pymongo"}
 # handler → engine → strategy → rotation → store → guard → secret: who may import whom in common, highest first.
-LAYERS = ["handler", "engine", "strategy", "rotation", "admin", "endpoints", "store", "guard", "target", "settings", "password", "network", "tls", "event", "secret", "bounded", "clock", "redaction", "errors"]  # fmt: skip
+LAYERS = ["handler", "engine", "dual_password", "strategy", "rotation", "admin", "endpoints", "store", "guard", "target", "settings", "password", "network", "tls", "event", "secret", "bounded", "clock", "redaction", "errors"]  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:
@@ -78,7 +78,16 @@ def _codes() -> Iterator[str]:
                 yield node.value
 
 
-NO_CODES = {"alternating-users", "single-user", "url-safe", "aurora-postgresql", "scram-sha-256", "verify-full"}
+NO_CODES = {
+    "alternating-users",
+    "single-user",
+    "dual-password",
+    "aurora-mysql",
+    "url-safe",
+    "aurora-postgresql",
+    "scram-sha-256",
+    "verify-full",
+}
 
 
 def test_every_error_code_is_in_the_docs() -> None:
@@ -106,6 +115,11 @@ def test_every_error_code_is_in_the_docs() -> None:
         "A2",
         "A3",
         "A4",
+        "D1",
+        "D2",
+        "D3",
+        "D4",
+        "D5",
         "W1",
         "W2",
         "W3",

@@ -29,6 +29,10 @@ class FakeBench:
         """As the server has them."""
         return self.target.users[login.text("username")].rights
 
+    def give_more(self, login: Secret) -> None:
+        """One right more."""
+        self.target.users[login.text("username")].rights |= {"more"}
+
     def exists(self, name: str) -> bool:
         """As the server has it."""
         return name in self.target.users

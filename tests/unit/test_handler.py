@@ -43,7 +43,7 @@ class Broken:
         assert pending["password"]
         self.check(login)
 
-    def reset_password(self, admin: Secret, pending: Secret) -> None:
+    def reset_password(self, admin: Secret, pending: Secret, proven: str | None = None) -> None:  # noqa: ARG002
         """As told."""
         self.change_password(admin, pending)
 

@@ -1,0 +1,75 @@
+"""The strategy for servers that keep two passwords for a user: AWSCURRENT logs in at every instant, with one user.
+
+The server keeps a primary password and a second one. Retaining keeps the *primary* one, not the one that somebody came
+with: after an abandoned rotation, whose password is primary, a naive retain would drop AWSCURRENT's. So it is done only
+where the server itself confirms that AWSCURRENT's is the primary one (D1); else the primary one is replaced and the
+second one, AWSCURRENT's, stays (D2). No login can tell which is which; the server's REPLACE can.
+"""
+
+from common.errors import ChangeRefused, NotPrimary, PolicyRefused
+from common.guard import same_but_for
+from common.rotation import Rotation
+from common.secret import Secret
+from common.settings import Settings
+from common.strategy import as_whoever_logs_in, logs_in
+from common.target import RetainsPassword
+
+UNSUPPORTED = {"dual-passwords-unknown", "dual-passwords-forbidden"}  # D3
+
+
+class DualPassword:
+    """One user with two passwords. AWSPREVIOUS logs in until the next rotation's setSecret."""
+
+    name = "dual-password"
+
+    def __init__(self, target: RetainsPassword) -> None:
+        self.target = target
+
+    def propose(self, current: Secret, settings: Settings, name: str) -> Secret:
+        """The same account with a new password."""
+        password = settings.password_recipe(self.target.password_policy).make()
+        return current.with_fields(name, password=password)
+
+    def judge(self, current: Secret, pending: Secret) -> None:
+        """G5 and W4: another password, nothing else."""
+        same_but_for({"password"}, current, pending)
+
+    def prove(self, pending: Secret) -> None:
+        """Pending logs in."""
+        self.target.check(pending)
+
+    def accept(self, rotation: Rotation) -> str:
+        """D1 to D5."""
+        try:
+            case = as_whoever_logs_in(self.target, rotation, lambda login, case: self._retain(rotation, login, case))
+        except PolicyRefused:
+            # D5: a history of passwords refuses what an earlier try has set already. Else as S6.
+            if logs_in(self.target, rotation.pending):
+                return "D5"
+            rotation.give_up_pending()
+            raise
+        except ChangeRefused as refused:
+            # D3: nothing was changed, and nothing will be by trying again.
+            if refused.code in UNSUPPORTED:
+                rotation.give_up_pending()
+            raise
+        return case if case.startswith("D") else "D4"
+
+    def _retain(self, rotation: Rotation, login: Secret, case: str) -> str:
+        """D1, or D2 where the login's password is the second one; D4 where it is not AWSCURRENT's."""
+        try:
+            self.target.retain_password(login, rotation.pending)
+        except NotPrimary as second:
+            self._replace(rotation, login, second)
+            return "D2" if case == "S1" else "D4"
+        return "D1" if case == "S1" else "D4"
+
+    def _replace(self, rotation: Rotation, login: Secret, second: NotPrimary) -> None:
+        """D2: the primary one is what an abandoned rotation has left, or pending's own: then it is done."""
+        if logs_in(self.target, rotation.pending) or self.target.replace_primary(login, rotation.pending, None):
+            return
+        # The server demands to be shown the primary password: the version besides that logs in has it.
+        for _, other in rotation.logins(rotation.current):
+            if logs_in(self.target, other) and self.target.replace_primary(login, rotation.pending, other):
+                return
+        raise second

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from samcli.yamlhelper import yaml_parse
 
-from tests.unit.test_architecture import ROOT, SHIPPED
+from tests.unit.test_architecture import COMMON, ROOT
 
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -108,7 +108,7 @@ class TestRotator:
 
 def test_the_environment_is_what_the_code_reads() -> None:
     """Each variable of the template is read by common/, and each that common/ reads (but AWS's own) is in the template."""
-    code = "".join(path.read_text() for path in SHIPPED)
+    code = "".join(path.read_text() for path in COMMON)
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', code)) | {
         f"EXCLUDE_{name}" for name in ("NUMBERS", "PUNCTUATION", "UPPERCASE", "LOWERCASE")
     }

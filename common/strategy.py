@@ -126,8 +126,9 @@ class AlternatingUsers:
             )
         pair = self._pair(current)
         limit = settings.username_limit(self.target.longest_username(current))
-        if self.target.username_length(pair.clone) > limit:
-            raise current.wrong("username", f"leaves no room for the clone {pair.clone!r}: {limit} at most")
+        unit = self.target.username_unit
+        if len(pair.clone.encode() if unit == "bytes" else pair.clone) > limit:
+            raise current.wrong("username", f"leaves no room for the clone {pair.clone!r}: {limit} {unit} at most")
         password = settings.password_recipe(self.target.password_policy).make()
         return current.with_fields(name, username=pair.other(current.text("username")), password=password)
 

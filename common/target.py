@@ -6,7 +6,7 @@ of its driver. Each opens and closes a connection of its own.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
@@ -105,12 +105,13 @@ class RetainsPassword(Target, Protocol):
 class ClonesUsers(ChangesPassword, Protocol):
     """A server on which a user can have a second one, its clone, with the same rights."""
 
-    def longest_username(self, secret: Secret) -> int:
-        """How long a user's name may be on this secret's kind of server, as `username_length` counts."""
+    @property
+    def username_unit(self) -> Literal["bytes", "characters"]:
+        """What the server counts a user's name in; bytes are those of UTF-8."""
         ...
 
-    def username_length(self, name: str) -> int:
-        """How long a name is, as the server counts: in bytes or in characters."""
+    def longest_username(self, secret: Secret) -> int:
+        """How long a user's name may be on this secret's kind of server, in that unit."""
         ...
 
     def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: "Pair", *, proven: bool) -> None:

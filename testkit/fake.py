@@ -5,6 +5,7 @@ It has all abilities, and the same edges as a real one; tests/unit/test_contract
 
 import threading
 from dataclasses import dataclass, field
+from typing import Literal
 
 from common import clock
 from common.errors import ChangeRefused, LoginRejected, TakeoverRefused, TargetUnavailable
@@ -59,13 +60,14 @@ class FakeTarget:
             clock.before_change()
             user.password = pending.text("password")
 
-    def longest_username(self, _: Secret) -> int:
-        """In characters."""
-        return 64
+    @property
+    def username_unit(self) -> Literal["characters"]:
+        """Characters."""
+        return "characters"
 
-    def username_length(self, name: str) -> int:
-        """In characters."""
-        return len(name)
+    def longest_username(self, _: Secret) -> int:
+        """As long as on many a server."""
+        return 64
 
     def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, *, proven: bool) -> None:
         """The clone gets the base's rights; pending's user gets its password, last."""

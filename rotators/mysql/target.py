@@ -1,5 +1,7 @@
 """MySQL and MariaDB as a target: who logs in where, and how a user's password is changed."""
 
+from typing import Literal
+
 from common import clock
 from common.errors import ChangeForbidden, ChangeRefused, NotPrimary
 from common.password import PasswordPolicy
@@ -70,13 +72,11 @@ class MySql:
         with Session(admin, self.account(admin)) as session:
             accounts.reset(session, pending.text("username"), pending.text("password"), proven)
 
-    def longest_username(self, secret: Secret) -> int:
-        """In characters."""
-        return LONGEST_NAMES[secret.engine(ENGINES)]
+    username_unit: Literal["characters"] = "characters"
 
-    def username_length(self, name: str) -> int:
-        """In characters."""
-        return len(name)
+    def longest_username(self, secret: Secret) -> int:
+        """MySQL's or MariaDB's."""
+        return LONGEST_NAMES[secret.engine(ENGINES)]
 
     def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, *, proven: bool) -> None:
         """A2 and A3 (clone.py)."""

@@ -1,5 +1,7 @@
 """PostgreSQL as a target: who logs in where, and how a user's password is changed."""
 
+from typing import Literal
+
 from psycopg2 import sql
 
 from common import clock
@@ -21,13 +23,11 @@ class Postgres:
     # psql and pg_dump before version 14 read 99 characters of a password at most.
     password_policy = PasswordPolicy(shortest=8, longest=99)
 
-    def longest_username(self, _: Secret) -> int:
-        """In bytes."""
-        return LONGEST_NAME
+    username_unit: Literal["bytes"] = "bytes"
 
-    def username_length(self, name: str) -> int:
-        """In bytes, of UTF-8."""
-        return len(name.encode())
+    def longest_username(self, _: Secret) -> int:
+        """NAMEDATALEN, wherever it runs."""
+        return LONGEST_NAME
 
     def account(self, secret: Secret) -> Account:
         """The account of the secret's fields engine, host, port (5432), username; checks password, dbname, ssl too."""

@@ -316,3 +316,13 @@ class TestRefused:
         assert pair.logs_in()
         pair.run(f"GRANT SHUTDOWN ON *.* TO {ADMIN} WITH GRANT OPTION")
         pair.rotated()
+
+
+def test_a_name_without_room_for_the_clone(db: MySqlServer, aws: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 characters on MySQL, 80 on MariaDB: characters, not bytes."""
+    longest = 32 if db.flavour == "mysql" else 80
+    with pair_world(db, aws, monkeypatch, "ü" * (longest - 6)) as world:
+        world.rotated()
+        assert len(world.value()["username"]) == longest
+    with pair_world(db, aws, monkeypatch, "ü" * (longest - 5)) as world:
+        assert f"{longest} characters at most" in world.refused("secret-field-invalid")

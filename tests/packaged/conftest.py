@@ -19,7 +19,17 @@ ROOT = Path(__file__).parents[2]
 FUNCTIONS = {"postgres": "PostgresRotator", "mysql": "MySqlRotator"}
 Start = Callable[..., EmulatedFunction]
 # What make hands down to what it runs, such as these tests; its own runs here must not see it.
-HANDED_DOWN = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "ENV", "PYTHON", "RUNTIME", "ARCHITECTURE"}
+HANDED_DOWN = {
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+    "MAKEOVERRIDES",
+    "ARGS",
+    "STACK",
+    "PYTHON",
+    "RUNTIME",
+    "ARCHITECTURE",
+}
 
 
 def run(*command: str | Path, fails: bool = False, **environment: str) -> str:

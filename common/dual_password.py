@@ -6,52 +6,32 @@ where the server itself confirms that AWSCURRENT's is the primary one (D1); else
 second one, AWSCURRENT's, stays (D2). No login can tell which is which; the server's REPLACE can.
 """
 
-from common.errors import ChangeRefused, NotPrimary, PolicyRefused
-from common.guard import same_but_for
+from common.errors import DualRefused, NotPrimary, PolicyRefused
 from common.rotation import Rotation
 from common.secret import Secret
-from common.settings import Settings
-from common.strategy import as_whoever_logs_in, logs_in
+from common.strategy import OneUser, accepted_already, as_whoever_logs_in, logs_in
 from common.target import RetainsPassword
 
-UNSUPPORTED = {"dual-passwords-unknown", "dual-passwords-forbidden"}  # D3
 
-
-class DualPassword:
+class DualPassword(OneUser):
     """One user with two passwords. AWSPREVIOUS logs in until the next rotation's setSecret."""
 
     name = "dual-password"
+    target: RetainsPassword
 
     def __init__(self, target: RetainsPassword) -> None:
-        self.target = target
-
-    def propose(self, current: Secret, settings: Settings, name: str) -> Secret:
-        """The same account with a new password."""
-        password = settings.password_recipe(self.target.password_policy).make()
-        return current.with_fields(name, password=password)
-
-    def judge(self, current: Secret, pending: Secret) -> None:
-        """G5 and W4: another password, nothing else."""
-        same_but_for({"password"}, current, pending)
-
-    def prove(self, pending: Secret) -> None:
-        """Pending logs in."""
-        self.target.check(pending)
+        super().__init__(target)
 
     def accept(self, rotation: Rotation) -> str:
         """D1 to D5."""
         try:
             case = as_whoever_logs_in(self.target, rotation, lambda login, case: self._retain(rotation, login, case))
         except PolicyRefused:
-            # D5: a history of passwords refuses what an earlier try has set already. Else as S6.
-            if logs_in(self.target, rotation.pending):
+            if accepted_already(self.target, rotation):
                 return "D5"
-            rotation.give_up_pending()
             raise
-        except ChangeRefused as refused:
-            # D3: nothing was changed, and nothing will be by trying again.
-            if refused.code in UNSUPPORTED:
-                rotation.give_up_pending()
+        except DualRefused:
+            rotation.give_up_pending()  # D3: nothing was changed, and nothing will be by trying again
             raise
         return case if case.startswith("D") else "D4"
 

@@ -13,6 +13,7 @@
         │   ├── PolicyRefused     its password policy does: another password may do (S6)
         │   ├── ChangeForbidden   the user may not change its own password: an admin may (S1b)
         │   ├── TakeoverRefused   the other user is not provably this secret's (W5)
+        │   ├── DualRefused       no second password is kept for this user (D3)
         │   └── NotPrimary        it came with the second of the two passwords that the server keeps (D2)
         └── TargetUnavailable no answer about the login: stop, and try again later
 
@@ -90,6 +91,10 @@ class ChangeForbidden(ChangeRefused):
 
 class TakeoverRefused(ChangeRefused):
     """The other user exists, and taking it over could give somebody what he has not: W5."""
+
+
+class DualRefused(ChangeRefused):
+    """The server, or the user's rights, know no second password: D3. Nothing was changed."""
 
 
 class NotPrimary(ChangeRefused):

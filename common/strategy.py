@@ -19,7 +19,7 @@ from common.guard import same_but_for
 from common.rotation import Rotation
 from common.secret import Secret
 from common.settings import Settings
-from common.target import ChangesPassword, ClonesUsers, Pair, Target
+from common.target import ChangesPassword, ClonesUsers, Pair, TakesPasswords, Target
 
 
 class Strategy(Protocol):
@@ -52,12 +52,10 @@ class Strategy(Protocol):
         ...
 
 
-class SingleUser:
-    """One user, who changes his own password. From setSecret to finishSecret AWSCURRENT is refused: inherent, and short."""
+class OneUser:
+    """What strategies for one user have in common: only the password changes."""
 
-    name = "single-user"
-
-    def __init__(self, target: ChangesPassword) -> None:
+    def __init__(self, target: TakesPasswords) -> None:
         self.target = target
 
     def propose(self, current: Secret, settings: Settings, name: str) -> Secret:
@@ -73,15 +71,23 @@ class SingleUser:
         """Pending logs in."""
         self.target.check(pending)
 
+
+class SingleUser(OneUser):
+    """One user, who changes his own password. From setSecret to finishSecret AWSCURRENT is refused: inherent, and short."""
+
+    name = "single-user"
+    target: ChangesPassword
+
+    def __init__(self, target: ChangesPassword) -> None:
+        super().__init__(target)
+
     def accept(self, rotation: Rotation) -> str:
         """S1 to S6. AWSCURRENT first: it is right in every normal rotation, so no login fails and no lock-out nears."""
         try:
             return self._accept(rotation)
         except PolicyRefused:
-            # S6: refused by the server's policy. Unless an earlier try got it accepted, let a new rotation choose again.
-            if logs_in(self.target, rotation.pending):
+            if accepted_already(self.target, rotation):
                 return "S6"
-            rotation.give_up_pending()
             raise
 
     def _accept(self, rotation: Rotation) -> str:
@@ -160,11 +166,9 @@ class AlternatingUsers:
                     raise
                 self._ready(rotation, proven=True)
         except PolicyRefused:
-            # A3: unless pending logs in already; A4: as S6.
-            if logs_in(self.target, rotation.pending):
+            if accepted_already(self.target, rotation):
                 return "A3"
-            rotation.give_up_pending()
-            raise
+            raise  # A4
         return case
 
     def _prove_current(self, rotation: Rotation) -> str:
@@ -215,6 +219,17 @@ def as_whoever_logs_in(target: Target, rotation: Rotation, change: Callable[[Sec
         except LoginRejected:
             continue
     raise nobody_logs_in(str(target.account(rotation.current)), tried, rotation.notes, refused)
+
+
+def accepted_already(target: Target, rotation: Rotation) -> bool:
+    """S6, A4, D5: the server's policy refuses pending, which an earlier try may have set: a history refuses it then.
+
+    Else this rotation is given up, so that a new one may choose again.
+    """
+    if logs_in(target, rotation.pending):
+        return True
+    rotation.give_up_pending()
+    return False
 
 
 def logs_in(target: Target, login: Secret) -> bool:

@@ -49,13 +49,17 @@ class Target(Protocol):
         ...
 
 
-class ChangesPassword(Target, Protocol):
-    """A server on which a user's password can be set to one that we choose."""
+class TakesPasswords(Target, Protocol):
+    """A server that takes a password of our choice."""
 
     @property
     def password_policy(self) -> PasswordPolicy:
         """What passwords the server takes."""
         ...
+
+
+class ChangesPassword(TakesPasswords, Protocol):
+    """A server on which a user's password can be set to another one."""
 
     def change_password(self, login: Secret, pending: Secret) -> None:
         """In one login as `login`, set the password of pending's user, who is the same user, to pending's.
@@ -76,13 +80,8 @@ class ChangesPassword(Target, Protocol):
         ...
 
 
-class RetainsPassword(Target, Protocol):
+class RetainsPassword(TakesPasswords, Protocol):
     """A server that keeps two passwords for a user: a primary one, and the one that it had before."""
-
-    @property
-    def password_policy(self) -> PasswordPolicy:
-        """What passwords the server takes."""
-        ...
 
     def retain_password(self, login: Secret, pending: Secret) -> None:
         """In one login as `login`, make pending's password the primary one and keep `login`'s as the second.

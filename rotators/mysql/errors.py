@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pymysql
 
+from common import network, tls
 from common.errors import (
     ChangeForbidden,
     ChangeRefused,
@@ -17,11 +18,6 @@ from common.errors import (
     TargetUnavailable,
 )
 from common.secret import Account
-
-_NETWORK = (
-    "Check the secret's host and port; that the function's subnets route to the server; that the server's security "
-    "group admits the function's on this port; that the server is up."
-)
 
 
 def method_refused(account: Account) -> TargetError:
@@ -33,20 +29,6 @@ def method_refused(account: Account) -> TargetError:
         "ALTER USER … IDENTIFIED WITH caching_sha2_password (MariaDB: mysql_native_password); a user of IAM or of an "
         "external directory has no password to rotate.",
     )
-
-
-def ca_unreadable(account: Account) -> TargetError:
-    """TLS_CA_FILE is no CA file."""
-    return TargetError(
-        "tls-ca-unreadable",
-        f"The CA file to verify {account.host}:{account.port} with holds no certificate.",
-        "TLS_CA_FILE must name a file of PEM certificates that the function can read.",
-    )
-
-
-def silent(account: Account) -> TargetUnavailable:
-    """No answer in time."""
-    return TargetUnavailable("target-silent", f"No answer from {account.host}:{account.port} in time.", _NETWORK)
 
 
 _CONNECT: dict[tuple[int, ...], Callable[[Account], TargetError]] = {
@@ -68,30 +50,16 @@ _CONNECT: dict[tuple[int, ...], Callable[[Account], TargetError]] = {
         f"The server does not admit {account} from the function's address, or has blocked that address.",
         "Make the user for the function's address ('user'@'host'), or FLUSH HOSTS where it is blocked.",
     ),
-    (3159,): lambda account: TargetError(
-        "tls-required",
-        f"{account.host}:{account.port} refuses connections without TLS, and the secret's 'ssl' is false.",
-        "Remove 'ssl' from the secret, or set it to true.",
-    ),
-    (2026,): lambda account: TargetError(
-        "tls-refused",
-        f"{account.host}:{account.port} does not speak TLS.",
-        "Switch TLS on at the server; only if it cannot, set the secret's 'ssl' to false.",
-    ),
+    (3159,): tls.required,
+    (2026,): tls.refused,
     (1251, 1524, 2059): method_refused,
     (1040, 1053, 1203, 1226, 1927): lambda account: TargetUnavailable(
         "target-busy",
         f"{account.host}:{account.port} takes no connection for {account.user!r} at the moment.",
         "The server is stopping or full, or the user has used up a limit: free connections, or raise the limit.",
     ),
-    (2002, 2003): lambda account: TargetUnavailable(
-        "target-unreachable", f"Nothing answers at {account.host}:{account.port}.", _NETWORK
-    ),
-    (2006, 2013, 2055): lambda account: TargetUnavailable(
-        "target-closed",
-        f"{account.host}:{account.port} ended the connection before the login was done.",
-        "See the server's log at this time; a proxy or a load balancer in between may have closed it.",
-    ),
+    (2002, 2003): network.unreachable,
+    (2006, 2013, 2055): network.closed,
 }
 
 
@@ -99,13 +67,10 @@ def connect_error(error: Exception, account: Account) -> TargetError:
     """What a failed connect means."""
     cause = getattr(error, "original_exception", error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return _certificate_error(cause, account)
+        mismatch = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
+        return tls.wrong_name(account) if cause.verify_code in mismatch else tls.untrusted(account)
     if isinstance(cause, ssl.SSLError):
-        return TargetError(
-            "tls-failed",
-            f"TLS with {account.host}:{account.port} was not agreed upon.",
-            "See the server's log: its TLS versions, its certificate's chain, a proxy that speaks TLS in between.",
-        )
+        return tls.failed(account)
     if isinstance(cause, OSError):
         return _by_number(2013 if isinstance(cause, ConnectionResetError | BrokenPipeError) else 2002, account)
     return _by_number(number_of(error), account)
@@ -120,21 +85,6 @@ def _by_number(number: int, account: Account) -> TargetError:
         "login-refused",
         f"The server refuses {account} (error {number}).",
         "MySQL's or MariaDB's error reference says what the number means.",
-    )
-
-
-def _certificate_error(error: ssl.SSLCertVerificationError, account: Account) -> TargetError:
-    mismatch = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
-    if error.verify_code in mismatch:
-        return TargetError(
-            "tls-wrong-name",
-            f"The certificate of {account.host}:{account.port} is valid, but for another name.",
-            "Use the server's own name as 'host'; where 'host' is a CNAME, add 'tls_server_name' with the certificate's name.",
-        )
-    return TargetError(
-        "tls-untrusted",
-        f"The certificate of {account.host}:{account.port} is not signed by a trusted root, or has expired.",
-        "If the server's certificate is right, package its CA and set TLS_CA_FILE; else somebody else answers there.",
     )
 
 

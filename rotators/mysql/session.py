@@ -20,9 +20,9 @@ import pymysql
 from pymysql.connections import Connection
 
 from common import clock, network, tls
-from common.errors import LoginRejected, TargetUnavailable
+from common.errors import LoginRejected
 from common.secret import Account, Secret
-from rotators.mysql.errors import ca_unreadable, connect_error, method_refused, number_of, silent, statement_error
+from rotators.mysql.errors import connect_error, method_refused, number_of, statement_error
 
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
@@ -123,20 +123,14 @@ class Session:
                 number = number_of(error)
                 if number in numbers:
                     return (), number
-                raise (silent(self._account) if expired() else statement_error(number, self._account)) from None
+                raise (network.silent(self._account) if expired() else statement_error(number, self._account)) from None
 
 
 def connect(login: Secret, account: Account) -> "Connection[Any]":
     """An open connection, at the first of the host's addresses that answers; one login at most is tried."""
-    end = time.monotonic() + clock.at_most(CONNECT_SECONDS)
-    addresses = network.resolve(login.host(), account.port)
-    unavailable: TargetUnavailable | None = None
-    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        try:
-            return _connect_to(address, login, account, max(end - time.monotonic(), 0.001) / left)
-        except TargetUnavailable as error:
-            unavailable = error
-    raise unavailable or silent(account)
+    return network.first_that_answers(
+        login.host(), account, CONNECT_SECONDS, lambda address, seconds: _connect_to(address, login, account, seconds)
+    )
 
 
 def _connect_to(address: str, login: Secret, account: Account, seconds: float) -> "Connection[Any]":
@@ -146,7 +140,7 @@ def _connect_to(address: str, login: Secret, account: Account, seconds: float) -
     try:
         opened = socket.create_connection((address, account.port), timeout=seconds)
     except TimeoutError:
-        raise silent(account) from None
+        raise network.silent(account) from None
     except OSError as error:
         raise connect_error(error, account) from None
     connection: Connection[Any] = Connection(
@@ -170,7 +164,7 @@ def _connect_to(address: str, login: Secret, account: Account, seconds: float) -
         except _MethodRefused:
             raise method_refused(account) from None
         except (pymysql.MySQLError, OSError, RuntimeError, ValueError) as error:
-            raise (silent(account) if expired() else connect_error(error, account)) from None
+            raise (network.silent(account) if expired() else connect_error(error, account)) from None
     return connection
 
 
@@ -179,7 +173,7 @@ def _context(account: Account) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=tls.ca_file())
     except (ssl.SSLError, OSError):
-        raise ca_unreadable(account) from None
+        raise tls.ca_unreadable(account) from None
 
 
 class _MethodRefused(Exception):

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from common import clock
-from common.errors import ChangeForbidden, ChangeRefused, NotPrimary
+from common.errors import ChangeForbidden, DualRefused, NotPrimary
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
 from common.target import Pair
@@ -102,7 +102,8 @@ class MySql:
                 raise NotPrimary(
                     "password-secondary",
                     f"The password of {login.name} is the second one of {self.account(login)}, not the primary.",
-                    "The strategy goes on to replace the primary one.",
+                    "The server wants to be shown the primary one, which no version of the secret has. As an admin: ALTER USER "
+                    "… PASSWORD REQUIRE CURRENT OPTIONAL, or set AWSCURRENT's password again; then rotate again.",
                 )
             if number == RETAIN_FORBIDDEN:
                 raise _retain_forbidden(session)
@@ -118,18 +119,18 @@ class MySql:
             return session.attempt(f"{statement} REPLACE {replaced}", NOT_PRIMARY) is None
 
 
-def _no_dual_passwords(session: Session) -> ChangeRefused:
+def _no_dual_passwords(session: Session) -> DualRefused:
     """D3: what to choose instead."""
-    return ChangeRefused(
+    return DualRefused(
         "dual-passwords-unknown",
         f"The server (version {session.version}) has no dual passwords; MySQL has them from 8.0.14 on.",
         "Nothing was changed. Choose another strategy by the tag rotation:strategy.",
     )
 
 
-def _retain_forbidden(session: Session) -> ChangeRefused:
+def _retain_forbidden(session: Session) -> DualRefused:
     """D3: what to grant."""
-    return ChangeRefused(
+    return DualRefused(
         "dual-passwords-forbidden",
         f"{session.user!r} may not keep two passwords.",
         f"Nothing was changed. As an admin: GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {session.grantee}; then rotate again.",

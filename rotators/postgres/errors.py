@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import psycopg2
 
+from common import network, tls
 from common.errors import (
     ChangeForbidden,
     ChangeRefused,
@@ -19,10 +20,6 @@ from common.errors import (
 )
 from common.secret import Account
 
-_NETWORK = (
-    "Check the secret's host and port; that the function's subnets route to the server; that the server's security "
-    "group admits the function's on this port; that the server is up."
-)
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
     (
         ("password authentication failed", "SASL authentication failed", "no credentials for the role"),
@@ -40,43 +37,23 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
     ),
     (
         ("root certificate file", "root certificates"),
-        lambda account: TargetError(
-            "tls-ca-unreadable",
-            f"The CA file to verify {account.host}:{account.port} with holds no certificate.",
-            "TLS_CA_FILE must name a file of PEM certificates that the function can read.",
-        ),
+        tls.ca_unreadable,
     ),
     (
         ("server does not support SSL",),
-        lambda account: TargetError(
-            "tls-refused",
-            f"{account.host}:{account.port} does not speak TLS.",
-            "Switch TLS on at the server; only if it cannot, set the secret's 'ssl' to false.",
-        ),
+        tls.refused,
     ),
     (
         ("does not match host name",),
-        lambda account: TargetError(
-            "tls-wrong-name",
-            f"The certificate of {account.host}:{account.port} is valid, but for another name.",
-            "Use the server's own name as 'host'; where 'host' is a CNAME, add 'tls_server_name' with the certificate's name.",
-        ),
+        tls.wrong_name,
     ),
     (
         ("certificate verify failed", "unable to get local issuer"),
-        lambda account: TargetError(
-            "tls-untrusted",
-            f"The certificate of {account.host}:{account.port} is not signed by a trusted root, or has expired.",
-            "If the server's certificate is right, package its CA and set TLS_CA_FILE; else somebody else answers there.",
-        ),
+        tls.untrusted,
     ),
     (
         ("no encryption",),
-        lambda account: TargetError(
-            "tls-required",
-            f"{account.host}:{account.port} refuses connections without TLS, and the secret's 'ssl' is false.",
-            "Remove 'ssl' from the secret, or set it to true.",
-        ),
+        tls.required,
     ),
     (
         ("no pg_hba.conf entry", "pg_hba.conf rejects", "requires a valid client certificate"),
@@ -120,9 +97,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
     ),
     (
         ("Connection refused", "No route to host", "is unreachable"),
-        lambda account: TargetUnavailable(
-            "target-unreachable", f"Nothing answers at {account.host}:{account.port}.", _NETWORK
-        ),
+        network.unreachable,
     ),
 )
 
@@ -141,17 +116,7 @@ def connect_error(error: psycopg2.Error, account: Account) -> TargetError:
             f"The server refuses {account}, in words that are not PostgreSQL's English ones.",
             "See the server's (or the pooler's) log at this time. If the password is right, what it says is the cause.",
         )
-    if "SSL error" in text:
-        return TargetError(
-            "tls-failed",
-            f"TLS with {account.host}:{account.port} was not agreed upon.",
-            "See the server's log: its TLS versions, its certificate's chain, a proxy that speaks TLS in between.",
-        )
-    return TargetUnavailable(
-        "target-closed",
-        f"{account.host}:{account.port} ended the connection before the login was done.",
-        "See the server's log at this time; a proxy or a load balancer in between may have closed it.",
-    )
+    return tls.failed(account) if "SSL error" in text else network.closed(account)
 
 
 def _without_names(text: str) -> str:

@@ -16,7 +16,7 @@ from psycopg2 import sql
 from psycopg2.extensions import POLL_OK, POLL_READ, connection, encrypt_password
 
 from common import clock, network, tls
-from common.errors import LoginRejected, TargetUnavailable
+from common.errors import LoginRejected
 from common.secret import Account, Secret
 from rotators.postgres.errors import connect_error, statement_error
 
@@ -115,20 +115,14 @@ class Session:
         except psycopg2.Error as error:
             raise statement_error(error, self._account) from None
         except TimeoutError:
-            raise _silent(self._account) from None
+            raise network.silent(self._account) from None
 
 
 def connect(login: Secret, account: Account) -> connection:
     """An open connection, at the first of the host's addresses that answers; one login at most is tried."""
-    end = time.monotonic() + clock.at_most(CONNECT_SECONDS)
-    addresses = network.resolve(login.host(), account.port)
-    unavailable: TargetUnavailable | None = None
-    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        try:
-            return _connect_to(address, login, account, max(end - time.monotonic(), 0) / left)
-        except TargetUnavailable as error:
-            unavailable = error
-    raise unavailable or _silent(account)
+    return network.first_that_answers(
+        login.host(), account, CONNECT_SECONDS, lambda address, seconds: _connect_to(address, login, account, seconds)
+    )
 
 
 def _connect_to(address: str, login: Secret, account: Account, seconds: float) -> connection:
@@ -160,7 +154,7 @@ def _connect_to(address: str, login: Secret, account: Account, seconds: float) -
         if isinstance(error, psycopg2.Error):
             raise connect_error(error, account) from None
         if isinstance(error, TimeoutError):
-            raise _silent(account) from None
+            raise network.silent(account) from None
         raise
     return attempt
 
@@ -181,12 +175,3 @@ def wait(connection: connection, seconds: float) -> None:
         ready.register(connection, select.POLLIN if state == POLL_READ else select.POLLOUT)
         if not ready.poll(max(end - time.monotonic(), 0) * 1000):
             raise TimeoutError
-
-
-def _silent(account: Account) -> TargetUnavailable:
-    return TargetUnavailable(
-        "target-silent",
-        f"No answer from {account.host}:{account.port} in time.",
-        "Check the secret's host and port; that the function's subnets route to the server; that the server's security "
-        "group admits the function's on this port; that the server is up.",
-    )

@@ -225,6 +225,7 @@ def _one_death(bench: _Bench, which: str, at: int, *, before: bool, anew: bool) 
 
         bench.aws.pause = look
         rotation = case.rotate()
+        bench.killer.disarm()
         look()
         if anew:
             case.give_up()

@@ -34,6 +34,10 @@ class Killer:
         self.at, self.before, self.fired = at, before, False
         self.seen.clear()
 
+    def disarm(self) -> None:
+        """Kill no more, whether it came to that or not."""
+        self.at = 0
+
     def count(self, what: str) -> bool:
         """Note a message; whether it is the one."""
         with self.lock:
@@ -55,14 +59,17 @@ def http_requests(data: bytes) -> tuple[bytes, str] | None:
 
 
 def tls_records(data: bytes) -> tuple[bytes, str] | None:
-    """The first whole TLS record in the data, or what comes before TLS (PostgreSQL's SSLRequest)."""
-    if data[:1] not in {b"\x14", b"\x15", b"\x16", b"\x17"}:
-        return (data, "before TLS") if data else None
+    """The first whole TLS record in the data, or the request for TLS that comes before (PostgreSQL's, MySQL's)."""
     if len(data) < 5:
         return None
-    size = 5 + int.from_bytes(data[3:5], "big")
-    kinds = {0x14: "ChangeCipherSpec", 0x15: "Alert", 0x16: "Handshake", 0x17: "Data"}
-    return (data[:size], kinds[data[0]]) if len(data) >= size else None
+    kind = {0x14: "ChangeCipherSpec", 0x15: "Alert", 0x16: "Handshake", 0x17: "Data"}.get(data[0], "before TLS")
+    if kind != "before TLS":
+        size = 5 + int.from_bytes(data[3:5], "big")
+    elif data[0] == 0:
+        size = int.from_bytes(data[:4], "big")  # PostgreSQL: the length comes first, and counts itself
+    else:
+        size = 4 + int.from_bytes(data[:3], "little")  # MySQL: the length of what follows, then a number
+    return (data[:size], kind) if len(data) >= size else None
 
 
 Framing = Callable[[bytes], tuple[bytes, str] | None]

@@ -16,8 +16,8 @@ export STACK
 demo: $(SETUP)   ## Rotate real credentials on this machine and watch it
 	@$(VENV)/bin/python -m demo
 
-test: $(SETUP)   ## Every test that this machine can run; some of them: make test ARGS=tests/unit
-	@$(VENV)/bin/python -m pytest $(ARGS)
+test: $(SETUP)   ## Every test that this machine can run, on two cores; some of them: make test ARGS=tests/unit
+	@$(VENV)/bin/python -m pytest $(or $(ARGS),-n 2 --dist loadgroup)
 
 check: $(SETUP)  ## Lint, format, types
 	$(VENV)/bin/ruff check .

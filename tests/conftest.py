@@ -38,15 +38,21 @@ def no_server(reason: str) -> None:
     pytest.skip(reason)
 
 
-COVERED: list[str] = []  # what the crash matrices have covered, shown at the end
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What the crash matrices have covered."""
-    if COVERED:
+    reports = [report for name in ("passed", "failed") for report in terminalreporter.getreports(name)]
+    covered = [value for report in reports for name, value in report.user_properties if name == "covered"]
+    if covered:
         terminalreporter.section("crash matrix")
-        for line in COVERED:
-            terminalreporter.write_line(line)
+        for line in covered:
+            terminalreporter.write_line(str(line))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests are spread over processes: each crash matrix by itself, all else in one process, in its order."""
+    for item in items:
+        alone = item.path.name == "test_crash_matrix.py"
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else "all else"))
 
 
 @pytest.fixture

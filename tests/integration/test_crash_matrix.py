@@ -1,19 +1,17 @@
 """The crash matrix of PostgreSQL, whole: every death, every recovery, both strategies."""
 
 import itertools
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from testkit.crash.matrix import Scenario, Value, run_matrix
+from testkit.crash.matrix import Scenario, Value
 from testkit.servers.postgres import PostgresServer
-from tests.conftest import COVERED
+from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
 
 _numbers = itertools.count()
-ADMIN, ADMIN_PASSWORD = "matrix_admin", "matrix-admin-password"
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class PostgresSubject:
 
 
 @pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
-def test_no_death_loses_anything(server: PostgresServer, trusted: Path, strategy: str) -> None:
+def test_no_death_loses_anything(server: PostgresServer, trusted: Path, strategy: str, record_property: Record) -> None:
     """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
     server.run("DROP TABLE IF EXISTS matrix_given; CREATE TABLE matrix_given (i int)")
     server.create_user(ADMIN, ADMIN_PASSWORD)
@@ -68,25 +66,18 @@ def test_no_death_loses_anything(server: PostgresServer, trusted: Path, strategy
     def make(port: int, client: Any) -> PostgresSubject:
         if not alternating:
             return PostgresSubject(server, port, None)
-        try:
-            arn = client.describe_secret(SecretId="matrix/admin")["ARN"]
-        except client.exceptions.ResourceNotFoundException:
-            value = server.secret(ADMIN, ADMIN_PASSWORD, port=port)
-            arn = client.create_secret(Name="matrix/admin", SecretString=json.dumps(value))["ARN"]
+        arn = admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port))
         return PostgresSubject(server, port, arn)
 
     scenario = Scenario(
         name=f"postgres, {strategy}",
         handler="rotators.postgres.app:handler",
-        environment={"TLS_CA_FILE": str(trusted), "ADMIN_SECRETS": "*:secret:matrix/admin-*"},
+        environment={"TLS_CA_FILE": str(trusted), "ADMIN_SECRETS": ADMIN_SECRETS},
         server=("localhost", server.port),
         make=make,
         always_works=alternating,
     )
     try:
-        coverage = run_matrix(scenario)
+        every_death(scenario, record_property)
     finally:
         server.run(f"DROP TABLE matrix_given; DROP ROLE {ADMIN}")
-    COVERED.append(str(coverage))
-    assert not coverage.broken, "\n".join(coverage.broken)
-    assert coverage.runs == 4 * sum(coverage.messages.values()) > 100

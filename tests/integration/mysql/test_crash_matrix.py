@@ -1,22 +1,16 @@
 """The crash matrix of MySQL and MariaDB, whole: every death, every recovery, every strategy."""
 
 import itertools
-import json
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from testkit.crash.matrix import Scenario, Value, run_matrix
+from testkit.crash.matrix import Scenario, Value
 from testkit.servers.mysql import MySqlServer
-from tests.conftest import COVERED
-
-# Half an hour on two cores: until it runs sharded, by hand.
-pytestmark = pytest.mark.skipif("MYSQL_MATRIX" not in os.environ, reason="in progress: MYSQL_MATRIX=1 runs it")
+from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
 
 _numbers = itertools.count()
-ADMIN, ADMIN_PASSWORD = "matrix_admin", "matrix-admin-password"
 STRATEGIES = {
     "mysql": ["single-user", "dual-password", "alternating-users"],
     "mariadb": ["single-user", "alternating-users"],
@@ -66,7 +60,9 @@ class MySqlSubject:
 @pytest.mark.parametrize(
     ("flavour", "strategy"), [(flavour, strategy) for flavour, all_of in STRATEGIES.items() for strategy in all_of]
 )
-def test_no_death_loses_anything(request: pytest.FixtureRequest, flavour: str, strategy: str) -> None:
+def test_no_death_loses_anything(
+    request: pytest.FixtureRequest, flavour: str, strategy: str, record_property: Record
+) -> None:
     """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
     server: MySqlServer = request.getfixturevalue(flavour)
     before = server.users()
@@ -75,17 +71,13 @@ def test_no_death_loses_anything(request: pytest.FixtureRequest, flavour: str, s
     def make(port: int, client: Any) -> MySqlSubject:
         if not alternating:
             return MySqlSubject(server, port, None)
-        try:
-            arn = client.describe_secret(SecretId="matrix/admin")["ARN"]
-        except client.exceptions.ResourceNotFoundException:
-            value = json.dumps(server.secret(ADMIN, ADMIN_PASSWORD, port=port))
-            arn = client.create_secret(Name="matrix/admin", SecretString=value)["ARN"]
+        arn = admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port))
         return MySqlSubject(server, port, arn)
 
     scenario = Scenario(
         name=f"{flavour}, {strategy}",
         handler="rotators.mysql.app:handler",
-        environment={"TLS_CA_FILE": str(server.ca_file), "ADMIN_SECRETS": "*:secret:matrix/admin-*"},
+        environment={"TLS_CA_FILE": str(server.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
         server=("127.0.0.1", server.port),
         make=make,
         always_works=strategy != "single-user",
@@ -99,10 +91,7 @@ def test_no_death_loses_anything(request: pytest.FixtureRequest, flavour: str, s
         server.run(f"GRANT SELECT, INSERT, CREATE USER ON *.* TO {ADMIN} WITH GRANT OPTION")
         if flavour == "mysql":
             server.run(f"GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {ADMIN} WITH GRANT OPTION")
-        coverage = run_matrix(scenario)
+        every_death(scenario, record_property)
     finally:
         server.run("DROP DATABASE IF EXISTS matrix")
         server.drop_users(keep=before)
-    COVERED.append(str(coverage))
-    assert not coverage.broken, "\n".join(coverage.broken)
-    assert coverage.runs == 4 * sum(coverage.messages.values()) > 100

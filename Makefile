@@ -13,8 +13,8 @@ export STACK
 
 .PHONY: demo test check format lock clean local build build-local deploy
 
-demo: $(SETUP)   ## Rotate real credentials on this machine and watch it
-	@$(VENV)/bin/python -m demo
+demo: $(SETUP)   ## Rotate real credentials on this machine and watch it; TARGET=mysql, or mariadb, where there is one
+	@$(VENV)/bin/python -m demo $(TARGET)
 
 test: $(SETUP)   ## Every test that this machine can run, on two cores; some of them: make test ARGS=tests/unit
 	@$(VENV)/bin/python -m pytest $(or $(ARGS),-n 2 --dist loadgroup)

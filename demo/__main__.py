@@ -1,7 +1,7 @@
-"""Rotate real PostgreSQL passwords by both strategies, with clients that log in all the while. `make demo` runs this.
+"""Rotate real passwords by every strategy, with clients that log in all the while. `make demo` runs this.
 
-Everything is started here and gone at the end, also after Ctrl-C: a PostgreSQL server with TLS, the Secrets Manager
-simulator, the function, four clients. The exit code is 1 where a promise broke.
+Everything is started here and gone at the end, also after Ctrl-C: a server with TLS, the Secrets Manager simulator,
+the function, two clients a secret. The exit code is 1 where a promise broke.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from rich.live import Live
 from demo import stage
 from demo.measure import Measured
 from demo.stage import Demo
+from demo.targets import TARGETS
 from demo.view import Shown, live, picture, print_step, summary, verdict
 
 ROUND = 6.0  # seconds between two rotations of one secret at least: longer than the application's cache lives
@@ -69,13 +70,13 @@ def frame(demo: Demo) -> RenderableType:
     return live(title, shown)
 
 
-def main(svg: Path | None = None) -> int:
-    """The exit code: 0 where every promise held. svg: where to write a picture of the end."""
+def main(target: str = "postgres", svg: Path | None = None) -> int:
+    """The exit code: 0 where every promise held. target: as in demo/targets.py. svg: where to write a picture of the end."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     # The view's own stdout: while the function runs, sys.stdout is its log.
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 118)
-    with stage.stage(console) as demo:
+    with stage.stage(console, target) as demo:
         (show_live if console.is_terminal else show_lines)(demo)
         for lane in demo.lanes:
             lane.app.stop()
@@ -90,16 +91,18 @@ def main(svg: Path | None = None) -> int:
         end = summary(measured, clients, demo.leaks(), console.width), verdict(broken)
         console.print(*end, sep="\n")
         if svg:
-            svg.write_text(picture("make demo", frame(demo), *end))
+            svg.write_text(
+                picture("make demo" if target == "postgres" else f"make demo TARGET={target}", frame(demo), *end)
+            )
     return 1 if broken else 0
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        prog="python -m demo", description="Rotate real PostgreSQL passwords and watch it."
-    )
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Rotate real passwords and watch it.")
+    parser.add_argument("target", nargs="?", choices=list(TARGETS), default="postgres")
     parser.add_argument("--svg", type=Path, help="write a picture of the end to this file")
     try:
-        sys.exit(main(parser.parse_args().svg))
+        given = parser.parse_args()
+        sys.exit(main(given.target, given.svg))
     except KeyboardInterrupt:
         sys.exit(130)

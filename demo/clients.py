@@ -4,14 +4,12 @@ Both are what exists in the field: an application that caches its secret by AWS'
 login fails, and a probe that reads AWSCURRENT anew before every login, which measures the gap itself.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg2
 from aws_secretsmanager_caching import SecretCache, SecretCacheConfig
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
 
 CACHE_SECONDS = 4
+LogIn = Callable[[str], bool]  # given the text of a secret's value, whether the server takes the login
 
 
 @dataclass(frozen=True)
@@ -30,34 +29,14 @@ class Login:
     accepted: bool
 
 
-def log_in(value: str, ca_file: str) -> bool:
-    """Log in with a secret's value, as any client does; False where the password is refused."""
-    secret: dict[str, Any] = json.loads(value)
-    try:
-        psycopg2.connect(
-            host=secret["host"],
-            port=secret["port"],
-            user=secret["username"],
-            password=secret["password"],
-            dbname=secret["dbname"],
-            sslmode="verify-full",
-            sslrootcert=ca_file,
-        ).close()
-    except psycopg2.OperationalError as error:
-        if "authentication failed" not in str(error):
-            raise
-        return False
-    return True
-
-
 class Client:
     """A thread that logs in until it is stopped. logins: all of them, oldest first. error: what ended it early."""
 
-    def __init__(self, read: Callable[[], str], ca_file: str, when_refused: Callable[[], object]) -> None:
+    def __init__(self, read: Callable[[], str], log_in: LogIn, when_refused: Callable[[], object]) -> None:
         self.logins: list[Login] = []
         self.refreshing = False
         self.error: Exception | None = None
-        self._read, self._ca_file, self._when_refused = read, ca_file, when_refused
+        self._read, self._log_in, self._when_refused = read, log_in, when_refused
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -86,7 +65,7 @@ class Client:
 
     def _log_in_once(self) -> None:
         started = time.time()
-        accepted = log_in(self._read(), self._ca_file)
+        accepted = self._log_in(self._read())
         self.logins.append(Login(started, time.time(), accepted))
         if not accepted:
             self.refreshing = True
@@ -94,7 +73,7 @@ class Client:
             self.refreshing = False
 
 
-def application(client: "SecretsManagerClient", secret_id: str, ca_file: str) -> Client:
+def application(client: "SecretsManagerClient", secret_id: str, log_in: LogIn) -> Client:
     """Caches the secret by AWS's library, and refreshes it where a login fails (for which the library waits 2.5 to 5 s).
 
     Its cache lives for 4 s, as the demo rotates every few seconds; in the field it is an hour, and rotations are days apart.
@@ -102,15 +81,15 @@ def application(client: "SecretsManagerClient", secret_id: str, ca_file: str) ->
     cache = SecretCache(SecretCacheConfig(secret_refresh_interval=CACHE_SECONDS), client)
     return Client(
         read=lambda: str(cache.get_secret_string(secret_id)),
-        ca_file=ca_file,
+        log_in=log_in,
         when_refused=lambda: cache.refresh_secret_now(secret_id),
     )
 
 
-def probe(client: "SecretsManagerClient", secret_id: str, ca_file: str) -> Client:
+def probe(client: "SecretsManagerClient", secret_id: str, log_in: LogIn) -> Client:
     """Reads AWSCURRENT anew before each login."""
     return Client(
         read=lambda: client.get_secret_value(SecretId=secret_id)["SecretString"],
-        ca_file=ca_file,
+        log_in=log_in,
         when_refused=lambda: None,
     )

@@ -47,8 +47,12 @@ def live(title: str, lanes: list[Shown]) -> RenderableType:
     return Panel(Group(_versions(lanes), _steps(lanes), clients), title=title, border_style="cyan")
 
 
+def _width(lanes: list[Shown]) -> int:
+    return 40 + 22 * len(lanes)
+
+
 def _versions(lanes: list[Shown]) -> Table:
-    table = Table("secret", "version", "user", "staging labels", width=84)
+    table = Table("secret", "version", "user", "staging labels", width=_width(lanes))
     for lane in lanes:
         for version, user, labels in lane.versions:
             shown = Text(" ").join(Text(label, _COLOURS.get(label, "")) for label in sorted(labels))
@@ -57,7 +61,7 @@ def _versions(lanes: list[Shown]) -> Table:
 
 
 def _steps(lanes: list[Shown]) -> Table:
-    table = Table("step", width=84)
+    table = Table("step", width=_width(lanes))
     for lane in lanes:
         table.add_column(lane.strategy)
     table.add_column("")
@@ -112,7 +116,8 @@ def summary(
     for name in ("calls", "function", "AWSCURRENT refused", "app refused"):
         table.add_column(name, justify="right")
     table.add_column("the old password")
-    for one in sorted(measured, key=lambda one: (one.strategy != "single-user", one.number)):
+    strategies = list(dict.fromkeys(one.strategy for one in measured))
+    for one in sorted(measured, key=lambda one: (strategies.index(one.strategy), one.number)):
         table.add_row(
             f"{one.number}{' (slow)' if one.slow_motion else ''}",
             one.strategy,
@@ -132,8 +137,8 @@ def verdict(broken: list[str]) -> Text:
     """Whether every promise held."""
     if not broken:
         return Text(
-            "Every promise held: AWSCURRENT logs in after each rotation; with alternating users at every instant, and the "
-            "old password until the next rotation; with a single user all but in the gap.",
+            "Every promise held: AWSCURRENT logs in after each rotation; with two users or two passwords at every instant, "
+            "and the old password until the next rotation; with a single user all but in the gap.",
             "bold green",
         )
     return Text("\n".join(["A promise broke:", *broken]), "bold red")

@@ -86,10 +86,12 @@ def server_15() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def mysql() -> Iterator[MySqlServer]:
-    """MySQL 9, from another Debian release's tree or the PATH."""
+    """MySQL 9, by URL, tree, PATH or Docker (testkit/servers/mysql.py)."""
     program = find_mysql()
     if program is None:
-        no_server("no MySQL: neither MYSQL_TREE names a tree with usr/sbin/mysqld, nor is there one on the PATH")
+        no_server(
+            "no MySQL: neither MYSQL_TEST_URL nor MYSQL_TREE names one, no mysqld is on the PATH, no Docker has its image"
+        )
     assert program is not None
     with mysql_server(program) as running:
         yield running
@@ -97,10 +99,10 @@ def mysql() -> Iterator[MySqlServer]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MySqlServer]:
-    """MariaDB, Debian's or the PATH's."""
+    """MariaDB, by URL, PATH or Docker."""
     program = find_mariadb()
     if program is None:
-        no_server("no MariaDB: no mariadbd on the PATH")
+        no_server("no MariaDB: MARIADB_TEST_URL names none, no mariadbd is on the PATH, no Docker has its image")
     assert program is not None
     with mysql_server(program) as running:
         yield running

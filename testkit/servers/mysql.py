@@ -1,7 +1,12 @@
-"""A MySQL or MariaDB server of our own: TLS, every statement logged.
+"""A MySQL or MariaDB server: TLS, every statement logged.
 
-MariaDB is Debian's, or whatever `mariadbd` is on the PATH. MySQL is `mysqld` on the PATH, or a tree of another Debian
-release, whose root MYSQL_TREE names: its programs run there with its own libraries.
+Where it comes from, the first that there is:
+
+- one that runs already and whose users may come and go, named by MYSQL_TEST_URL or MARIADB_TEST_URL:
+  mysql://root:password@localhost:3306/?ca=/path/to/root.pem&log=/path/to/general.log
+- MySQL in a tree of another Debian release, whose root MYSQL_TREE names: it runs with its own libraries
+- `mysqld`, `mariadbd` on the PATH
+- a container, where a Docker engine answers and has, or may pull, the image
 """
 
 import os
@@ -11,33 +16,63 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pymysql
 from pymysql.connections import Connection
 
 from testkit.certificates import Authority
-from testkit.servers.process import Keeper, free_port, keeper
+from testkit.servers.process import free_port, keeper
 
 ROOT = "root"
 Rows = tuple[tuple[Any, ...], ...]
 
 
+IMAGES = {"mysql": "mysql:9", "mariadb": "mariadb:11.4"}
+
+
 @dataclass(frozen=True)
 class Program:
-    """How a server's programs are called. flavour: "mysql" or "mariadb"."""
+    """How a server's programs are called, in the folder that is mounted where they run in a container.
+
+    flavour: "mysql" or "mariadb"
+    """
 
     flavour: str
     server: tuple[str, ...]
     install: tuple[str, ...]
+    image: str = ""
+
+    def command(self, words: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+        """These words as they are run: in a container, on the host's network, as the account that owns the folder.
+
+        Not as its process 1, which would not heed the signal that ends it
+        """
+        if not self.image:
+            return words
+        owner = folder.stat()
+        mine = ("--user", f"{owner.st_uid}:{owner.st_gid}", "-v", f"{folder}:{folder}", "-w", str(folder))
+        run = ("docker", "run", "--rm", "--network=host", "--pid=host", *mine, "--entrypoint", words[0], self.image)
+        return (*run, *words[1:])
 
 
-def find_mysql() -> Program | None:
-    """MySQL's own server: in the tree that MYSQL_TREE names, else on the PATH."""
+@dataclass(frozen=True)
+class Running:
+    """A server that runs already."""
+
+    flavour: str
+    url: str
+
+
+def find_mysql() -> Program | Running | None:
+    """MySQL's own server."""
+    if url := os.environ.get("MYSQL_TEST_URL"):
+        return Running("mysql", url)
     tree = os.environ.get("MYSQL_TREE", "")
     if tree and Path(tree, "usr/sbin/mysqld").exists():
         usr = Path(tree, "usr")
@@ -52,23 +87,30 @@ def find_mysql() -> Program | None:
     found = shutil.which("mysqld")
     if found and "mariadb" not in _version(found).lower():
         return Program("mysql", (found, "--no-defaults"), (found, "--no-defaults", "--initialize-insecure"))
-    return None
+    plain = ("mysqld", "--no-defaults")
+    return _in_a_container("mysql", plain, (*plain, "--initialize-insecure"))
 
 
-def find_mariadb() -> Program | None:
-    """MariaDB's server on the PATH, or where Debian puts it."""
+def find_mariadb() -> Program | Running | None:
+    """MariaDB's server."""
+    if url := os.environ.get("MARIADB_TEST_URL"):
+        return Running("mariadb", url)
     path = os.environ.get("PATH", "") + ":/usr/sbin"
     server, install = shutil.which("mariadbd", path=path), shutil.which("mariadb-install-db", path=path)
+    made = ("--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
     if not server or not install:
-        return None
-    made = (
-        install,
-        "--no-defaults",
-        "--auth-root-authentication-method=normal",
-        "--skip-test-db",
-        "--skip-name-resolve",
-    )
-    return Program("mariadb", (server, "--no-defaults"), made)
+        return _in_a_container("mariadb", ("mariadbd", "--no-defaults"), ("mariadb-install-db", *made))
+    return Program("mariadb", (server, "--no-defaults"), (install, *made))
+
+
+def _in_a_container(flavour: str, server: tuple[str, ...], install: tuple[str, ...]) -> Program | None:
+    """Where a Docker engine answers that has the image or pulls it."""
+    image = IMAGES[flavour]
+    for words in (("image", "inspect", image), ("pull", "-q", image)):
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(["docker", *words], capture_output=True, timeout=300, check=True)  # noqa: S607
+            return Program(flavour, server, install, image)
+    return None
 
 
 def _version(command: str) -> str:
@@ -82,40 +124,29 @@ class MySqlServer:
     flavour: str
     port: int
     password: str = field(repr=False)
-    folder: Path
+    ca_file: Path
+    log: Path
     host: str = "localhost"
     _kept: "list[Connection[Any]]" = field(default_factory=list, repr=False)
-
-    @property
-    def ca_file(self) -> Path:
-        """The root that signed the server's certificate, which is for `localhost` only."""
-        return self.folder / "root.crt"
-
-    @property
-    def log(self) -> Path:
-        """The general log."""
-        return self.folder / "general.log"
 
     def connect(self, user: str = ROOT, password: str | None = None) -> "Connection[Any]":
         """An ordinary client's connection, by default as root; each statement commits by itself."""
         given = self.password if password is None else password
         return Connection(
-            host="127.0.0.1",
+            host=self.host,
             port=self.port,
             user=user,
             password=given.encode(),  # as UTF-8
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=5,
-            ssl=self._trusting,
+            ssl=self.trusting,
         )
 
     @cached_property
-    def _trusting(self) -> ssl.SSLContext:
-        """Made once: to read a machine's own roots takes longer than a login."""
-        context = ssl.create_default_context(cafile=self.ca_file)
-        context.check_hostname = False  # it connects to the address
-        return context
+    def trusting(self) -> ssl.SSLContext:
+        """TLS by ca_file alone. Made once: to read a machine's own roots takes longer than a login."""
+        return ssl.create_default_context(cafile=self.ca_file)
 
     def accepts(self, user: str, password: str) -> bool:
         """Whether the server lets this user in with this password."""
@@ -190,17 +221,13 @@ def _rows(opened: "Connection[Any]", statement: str, values: tuple[object, ...])
 
 
 @contextmanager
-def mysql_server(program: Program, *settings: str) -> Iterator[MySqlServer]:
+def mysql_server(found: Program | Running) -> Iterator[MySqlServer]:
     """A new server, up and accepting logins; stopped and removed at the end, also when we are killed.
 
-    settings: options beside ours, such as "--default-password-lifetime=1"
+    One that runs already is left as it is.
     """
-    with keeper(program.flavour) as kept:
-        server = MySqlServer(program.flavour, free_port(), secrets.token_hex(16), kept.folder)
-        _initialise(program, kept, server)
-        kept.serve(*program.server, *_options(program, server), *settings, port=server.port)
-        _wait_until_ready(server)
-        (kept.folder / "init.sql").unlink()
+    with ExitStack() as stack:
+        server = _reached(found) if isinstance(found, Running) else stack.enter_context(_started(found))
         try:
             yield server
         finally:
@@ -209,20 +236,41 @@ def mysql_server(program: Program, *settings: str) -> Iterator[MySqlServer]:
                     opened.close()
 
 
-def _initialise(program: Program, kept: Keeper, server: MySqlServer) -> None:
+def _reached(running: Running) -> MySqlServer:
+    """The server that a URL names."""
+    url = urlsplit(running.url)
+    given = dict(parse_qsl(url.query))
+    if not (url.username == ROOT and url.hostname and {"ca", "log"} <= set(given)):
+        raise ValueError(f"not of the form mysql://{ROOT}:password@host:port/?ca=/root.pem&log=/general.log")
+    files = Path(given["ca"]), Path(given["log"])
+    return MySqlServer(running.flavour, url.port or 3306, unquote(url.password or ""), *files, url.hostname)
+
+
+@contextmanager
+def _started(program: Program) -> Iterator[MySqlServer]:
     """Certificates, system tables, and a file that gives root its password at the first start."""
-    authority, first = Authority(), kept.folder / "init.sql"
-    server.ca_file.write_bytes(authority.pem)
-    first.write_text(f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{server.password}';\n")
-    kept.give(first, *authority.issue(kept.folder, server.host))
-    kept.run(*program.install, f"--datadir={kept.folder}/data")
+    # The engine's client may not be for the server's account.
+    with keeper(program.flavour, "" if program.image else None) as kept:
+        folder, first = kept.folder, kept.folder / "init.sql"
+        server = MySqlServer(
+            program.flavour, free_port(), secrets.token_hex(16), folder / "root.crt", folder / "general.log"
+        )
+        authority = Authority()
+        server.ca_file.write_bytes(authority.pem)
+        first.write_text(f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{server.password}';\n")
+        kept.give(first, folder, *authority.issue(folder, server.host))
+        kept.run(*program.command((*program.install, f"--datadir={folder}/data"), folder))
+        served = program.command((*program.server, *_options(program.flavour, server.port, folder)), folder)
+        kept.serve(*served, port=server.port)
+        _wait_until_ready(server)
+        first.unlink()
+        yield server
 
 
-def _options(program: Program, server: MySqlServer) -> tuple[str, ...]:
-    folder = server.folder
-    mine = ("--mysqlx=OFF", "--secure-file-priv=") if program.flavour == "mysql" else ()
+def _options(flavour: str, port: int, folder: Path) -> tuple[str, ...]:
+    mine = ("--mysqlx=OFF", "--secure-file-priv=") if flavour == "mysql" else ()
     return (
-        f"--datadir={folder}/data", f"--port={server.port}", "--bind-address=127.0.0.1", f"--socket={folder}/socket",
+        f"--datadir={folder}/data", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/socket",
         f"--pid-file={folder}/pid", f"--ssl-ca={folder}/root.crt", f"--ssl-cert={folder}/server.crt", f"--ssl-key={folder}/server.key",
         f"--init-file={folder}/init.sql", "--general-log=1", f"--general-log-file={folder}/general.log",
         "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", *mine,

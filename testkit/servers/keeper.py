@@ -77,7 +77,8 @@ def _answer(child: "subprocess.Popen[bytes]", children: list["subprocess.Popen[b
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:
-    child.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+    child.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown, which heeds no SIGTERM after it
+    child.send_signal(signal.SIGTERM)  # MySQL's
     try:
         child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:

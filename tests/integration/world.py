@@ -52,6 +52,7 @@ class Rotating(Generic[S]):
     user: str
     admin: str | None = None
     admin_arn: str | None = None
+    admin_password: str = field(default="canary-admin-PASSWORD", repr=False)
     all_calls: list[Call] = field(default_factory=list, repr=False)
     _mark: int = field(default=0)
 
@@ -135,6 +136,19 @@ class World(Rotating[PostgresServer]):
             login = value["username"], value["password"]
         return self.server.run(statement.format(**names), login, dbname)
 
+    def victim(self, name: str, password: str) -> None:
+        """A role of somebody else's, which the admin has made."""
+        self.server.create_user(name, password, as_user=(str(self.admin), self.admin_password))
+
+    def admin_logins(self) -> list[bool]:
+        """Whether each of the admin's logins since the rotation began was by TLS."""
+        log = self.server.log.read_text()[self._mark :].splitlines()
+        return ["SSL enabled" in line for line in log if f"connection authorized: user={self.admin} " in line]
+
+    def logins(self) -> int:
+        """Connections since the rotation began."""
+        return self.server_saw()["connections"]
+
     def server_saw(self) -> dict[str, int]:
         """What came over the wire since the rotation began, by the server's own log."""
         log = self.server.log.read_text()[self._mark :]
@@ -199,7 +213,7 @@ def _world(server: PostgresServer, aws: Simulator, user: str, password: str, **f
 
 def drop(world: World) -> None:
     """Drop the roles of a world, with all that they own and hold in the database `postgres`."""
-    for role in (world.user + "_clone", world.user, world.admin):
+    for role in (world.user + "_clone", world.user + "_victim", world.user, world.admin):
         exists = role and world.server.run(
             sql.SQL("SELECT 1 FROM pg_roles WHERE rolname = {}").format(sql.Literal(role))
         )

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from common.secret import Secret
 from rotators.mysql import session as session_module
 from rotators.mysql.target import MySql
 from testkit.servers.mysql import MySqlServer
+from tests.integration.attacks import AttackKit
 from tests.integration.mysql.world import World
 
 PASSWORD = "canary-for-the-false-server"
@@ -69,6 +71,23 @@ def secret(port: int) -> Secret:
         "ssl": False,
     }
     return Secret(fields, "AWSCURRENT of app")
+
+
+class TestAttacks(AttackKit):
+    """What every target withstands."""
+
+    @pytest.fixture
+    def pair(self, governed: World) -> World:
+        """On each server."""
+        governed.tag(strategy="alternating-users")
+        return governed
+
+    def other_admin(self, pair: Any) -> dict[str, object]:
+        value: dict[str, object] = pair.server.secret("root", pair.server.password)
+        return value
+
+    def superuser(self) -> str:
+        return "root"
 
 
 @pytest.mark.parametrize("method", ["mysql_clear_password", "dialog", "mysql_old_password", "client_ed25519"])

@@ -33,6 +33,19 @@ class World(Rotating[MySqlServer]):
         value = self.value(stage)
         return self.server.run(statement, *values, as_user=(value["username"], value["password"]))
 
+    def victim(self, name: str, password: str) -> None:
+        """Somebody else's user."""
+        self.server.create_user(name, password)
+
+    def admin_logins(self) -> list[bool]:
+        """Whether each of the admin's logins since the rotation began was by TLS."""
+        log = self.server.log.read_text()[self._mark :].splitlines()
+        return ["SSL/TLS" in line for line in log if f"Connect\t{self.admin}@" in line]
+
+    def logins(self) -> int:
+        """Since the rotation began, whatever came of them."""
+        return sum(self.server_saw().values())
+
     def server_saw(self) -> dict[str, int]:
         """What came over the wire since the rotation began, by the server's general log."""
         log = self.server.log.read_text()[self._mark :]
@@ -50,7 +63,7 @@ def make_world(server: MySqlServer, aws: Simulator, user: str | None = None, **f
     mysql = MySql()
     handler = rotation_handler(SingleUser(mysql), DualPassword(mysql), AlternatingUsers(mysql))
     function = aws.add_function("keyturn-mysql", handler)
-    return World(server, aws, client, function, arn, user)
+    return World(server, aws, client, function, arn, user, ADMIN, fields.get("masterarn"))
 
 
 def make_admin(server: MySqlServer, aws: Simulator) -> str:

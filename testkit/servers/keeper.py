@@ -60,9 +60,17 @@ def _next_command(servers: list["subprocess.Popen[bytes]"]) -> list[str] | None:
 
 def _start(command: list[str], folder: Path, user: str) -> "subprocess.Popen[bytes]":
     account: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+    environment = {**os.environ, "TMPDIR": str(folder)}  # what ours names the account may not write
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, start_new_session=True, **account
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            **account,
         )
 
 

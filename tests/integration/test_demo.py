@@ -60,6 +60,34 @@ def demo(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
         assert left_of(own) == []
 
 
+@pytest.mark.parametrize("target", ["mysql", "mariadb"])
+def test_other_targets(request: pytest.FixtureRequest, target: str) -> None:
+    """Every strategy of the target, with its case, and every promise holds."""
+    request.getfixturevalue(target)  # skips where there is none
+    with demo("-m", "demo", target) as (process, _):
+        output, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, output
+    cases = [("single-user      ", "S1"), ("alternating-users", "A3")]
+    for strategy, case in [*cases, ("dual-password    ", "D1")] if target == "mysql" else cases:
+        assert f"rotation 4  {strategy}  setSecret     {case}" in output
+    assert "server:             0" in output
+    assert "Every promise held" in output
+
+
+def test_without_a_server_it_says_what_would_help() -> None:
+    """The exit code is 2."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "demo", "mysql"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": "/nowhere"},
+        check=False,
+    )
+    assert answer.returncode == 2
+    assert "put mysqld (8.0 or later) on the PATH" in " ".join(answer.stdout.split())
+
+
 def test_piped_it_is_readable_and_every_promise_holds() -> None:
     """Under 60 s, a line a step, no control characters, the table, exit code 0."""
     started = time.monotonic()

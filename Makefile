@@ -3,8 +3,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 VENV := .venv
 SETUP := $(VENV)/.ready
 
-# The functions: a logical id of template.yaml = its folder in rotators/.
-PostgresRotator := postgres
+# The functions: a logical id of template.yaml = its folder in rotators/, and those that it shares with others.
+PostgresRotator := postgres libpq
 MySqlRotator := mysql
 
 # The section of samconfig.toml, for several stacks.
@@ -45,11 +45,11 @@ deploy: $(SETUP) ## What make build has built, as samconfig.toml says
 # `sam build` calls this for each function, by BuildMethod makefile, with ARTIFACTS_DIR set. (Not phony: make would skip
 # a pattern rule that is.) Lambda's own boto3 brings jmespath, so the requirements leave it out; hence --no-deps.
 build-%: $(SETUP)
-	@test -d rotators/$(or $($*),?) -a -n "$(ARTIFACTS_DIR)" || { echo "sam build calls this; call: make build" >&2; exit 1; }
+	@test -d rotators/$(or $(firstword $($*)),?) -a -n "$(ARTIFACTS_DIR)" || { echo "sam build calls this; call: make build" >&2; exit 1; }
 	@if [ -n "$$BUILD_FOR_THIS_MACHINE" ]; then for="--python $(VENV)/bin/python"; else for="$$($(VENV)/bin/python -m scripts.artifacts uv)"; fi && \
-	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r rotators/$($*)/requirements.txt
+	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r rotators/$(firstword $($*))/requirements.txt
 	@mkdir -p "$(ARTIFACTS_DIR)/rotators"
-	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py rotators/$($*) "$(ARTIFACTS_DIR)/rotators"
+	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py $(addprefix rotators/,$($*)) "$(ARTIFACTS_DIR)/rotators"
 	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(SETUP)   ## Pin what rotators/*/requirements.in and requirements-dev.in ask for, with hashes

@@ -1,10 +1,10 @@
-"""Which host names are one server: asked of RDS's API, never guessed from a name.
+"""Which host names are one server: asked of RDS's and Redshift's APIs, never guessed from a name.
 
 The one place beside `store` and `handler` that knows boto3. Nothing here is called where the admin's host is the
 secret's own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -18,68 +18,139 @@ from common.guard import Description
 from common.secret import Secret
 
 LIST_SECONDS = 12.0
-INSTANCE_TAG, CLUSTER_TAG = "aws:rds:primarydbinstancearn", "aws:rds:primarydbclusterarn"
+_CN = ("", ".cn")
+RDS = tuple(f".rds.amazonaws.com{cn}" for cn in _CN)
+REDSHIFT = tuple(f".redshift.amazonaws.com{cn}" for cn in _CN)
+SERVERLESS = tuple(f".redshift-serverless.amazonaws.com{cn}" for cn in _CN)
+Found = dict[str, Any]
 
 
 def managed_server(admin: Secret, described: Description) -> Secret:
-    """A managed admin secret with the host, port and engine that RDS names for it (by its tags, which only AWS sets)."""
+    """A managed admin secret with the host, port and engine that AWS's API names for it (by its tags, which only AWS sets)."""
     tags = {name.lower(): value for name, value in described.tags.items()}
-    if CLUSTER_TAG in tags:
-        (found,) = _call("describe_db_clusters", "DBClusters", DBClusterIdentifier=tags[CLUSTER_TAG])
-        fields = {"host": found["Endpoint"], "port": found["Port"], "engine": found["Engine"]}
-    elif INSTANCE_TAG in tags:
-        (found,) = _call("describe_db_instances", "DBInstances", DBInstanceIdentifier=tags[INSTANCE_TAG])
-        endpoint = found["Endpoint"]
-        fields = {"host": endpoint["Address"], "port": endpoint["Port"], "engine": found["Engine"]}
-    else:
-        raise NotRotatable(
-            "admin-without-server",
-            f"The admin secret {described.arn} has no host, and no tag of RDS that names its server.",
-            "Add engine, host and port to its JSON.",
-        )
-    return admin.with_fields(admin.name, **fields)
-
-
-def are_one_server(admin_host: str, host: str) -> bool:
-    """Whether RDS says that `host`, whole, is an endpoint of admin_host's cluster or instance, or of a replica of it."""
-    if not admin_host.endswith((".rds.amazonaws.com", ".rds.amazonaws.com.cn")):
-        return False
-    instances = list(_call("describe_db_instances", "DBInstances"))
-    for cluster in _call("describe_db_clusters", "DBClusters"):
-        hosts = set(_cluster_hosts(cluster, instances))
-        if admin_host in hosts and host in hosts:
-            return True
-    sources = {one["DBInstanceIdentifier"] for one in instances if _address(one) == admin_host}
-    sources |= {one["DBInstanceArn"] for one in instances if _address(one) == admin_host}
-    return any(
-        _address(one) == host and one.get("ReadReplicaSourceDBInstanceIdentifier") in sources for one in instances
+    for tag, server in _MANAGED.items():
+        if tag in tags:
+            for fields in server(tags[tag]):
+                return admin.with_fields(admin.name, **fields)
+    raise NotRotatable(
+        "admin-without-server",
+        f"The admin secret {described.arn} has no host, and no tag of RDS or Redshift that names its server.",
+        "Add engine, host and port to its JSON.",
     )
 
 
-def _cluster_hosts(cluster: dict[str, Any], instances: list[dict[str, Any]]) -> Iterator[str]:
-    """Every endpoint of a cluster: writer, reader, custom, and its instances'."""
-    yield from (cluster[name].lower() for name in ("Endpoint", "ReaderEndpoint") if cluster.get(name))
-    yield from (name.lower() for name in cluster.get("CustomEndpoints", []))
-    for instance in instances:
-        if instance.get("DBClusterIdentifier") == cluster["DBClusterIdentifier"]:
-            yield _address(instance)
+def _cluster(arn: str) -> Iterator[Found]:
+    for found in _call("rds", "describe_db_clusters", "DBClusters", DBClusterIdentifier=arn):
+        yield {"host": found["Endpoint"], "port": found["Port"], "engine": found["Engine"]}
 
 
-def _address(instance: dict[str, Any]) -> str:
-    return str(instance.get("Endpoint", {}).get("Address", "")).lower()
+def _instance(arn: str) -> Iterator[Found]:
+    for found in _call("rds", "describe_db_instances", "DBInstances", DBInstanceIdentifier=arn):
+        yield {"host": found["Endpoint"]["Address"], "port": found["Endpoint"]["Port"], "engine": found["Engine"]}
 
 
-def _call(operation: str, key: str, **parameters: str) -> list[dict[str, Any]]:
-    """All pages of one of RDS's lists."""
+def _redshift(arn: str) -> Iterator[Found]:
+    name = arn.rpartition(":")[2]
+    for found in _call("redshift", "describe_clusters", "Clusters", ClusterIdentifier=name):
+        yield _of_redshift(found["Endpoint"]["Address"], found["Endpoint"]["Port"], found.get("DBName"))
+
+
+def _serverless(arn: str) -> Iterator[Found]:
+    databases = {
+        one["namespaceName"]: one.get("dbName")
+        for one in _call("redshift-serverless", "list_namespaces", "namespaces")
+        if one["namespaceArn"] == arn
+    }
+    for found in _call("redshift-serverless", "list_workgroups", "workgroups"):
+        if found["namespaceName"] in databases:
+            endpoint = found["endpoint"]
+            yield _of_redshift(endpoint["address"], endpoint["port"], databases[found["namespaceName"]])
+
+
+def _of_redshift(host: str, port: int, database: str | None) -> Found:
+    return {"host": host, "port": port, "engine": "redshift", **({"dbname": database} if database else {})}
+
+
+# By the tag's name in lower case: whose secret it is.
+_MANAGED = {
+    "aws:rds:primarydbclusterarn": _cluster,
+    "aws:rds:primarydbinstancearn": _instance,
+    "aws:redshift:primaryclusterarn": _redshift,
+    "aws:redshift-serverless:namespacearn": _serverless,
+}
+
+
+def are_one_server(admin_host: str, host: str) -> bool:
+    """Whether AWS says that `host`, whole, is an endpoint of admin_host's cluster or instance, or of a replica of it."""
+    for domains, groups in _GROUPS.items():
+        if admin_host.endswith(domains):
+            return any({admin_host, host} <= hosts for group in groups for hosts in group())
+    return False
+
+
+def _rds_cluster_hosts() -> Iterator[set[str]]:
+    """Every endpoint of each cluster: writer, reader, custom, and its instances'."""
+    instances = _call("rds", "describe_db_instances", "DBInstances")
+    for cluster in _call("rds", "describe_db_clusters", "DBClusters"):
+        own = [cluster.get("Endpoint"), cluster.get("ReaderEndpoint"), *cluster.get("CustomEndpoints", [])]
+        name = cluster["DBClusterIdentifier"]
+        yield _names(*own, *(_address(one) for one in instances if one.get("DBClusterIdentifier") == name))
+
+
+def _rds_replica_hosts() -> Iterator[set[str]]:
+    """Each instance with each of its replicas."""
+    instances = _call("rds", "describe_db_instances", "DBInstances")
+    for source in instances:
+        names = {source["DBInstanceIdentifier"], source["DBInstanceArn"]}
+        for one in instances:
+            if one.get("ReadReplicaSourceDBInstanceIdentifier") in names:
+                yield _names(_address(source), _address(one))
+
+
+def _redshift_hosts() -> Iterator[set[str]]:
+    """Every endpoint of each cluster: its own, its custom domain, and what is managed in other VPCs."""
+    access = _call("redshift", "describe_endpoint_access", "EndpointAccessList")
+    for cluster in _call("redshift", "describe_clusters", "Clusters"):
+        name = cluster["ClusterIdentifier"]
+        managed = [one.get("Address") for one in access if one.get("ClusterIdentifier") == name]
+        yield _names(_address(cluster), cluster.get("CustomDomainName"), *managed)
+
+
+def _serverless_hosts() -> Iterator[set[str]]:
+    """Likewise of each workgroup."""
+    access = _call("redshift-serverless", "list_endpoint_access", "endpoints")
+    for group in _call("redshift-serverless", "list_workgroups", "workgroups"):
+        managed = [one.get("address") for one in access if one.get("workgroupName") == group["workgroupName"]]
+        yield _names(group.get("endpoint", {}).get("address"), group.get("customDomainName"), *managed)
+
+
+_GROUPS: dict[tuple[str, ...], tuple[Callable[[], Iterator[set[str]]], ...]] = {
+    RDS: (_rds_cluster_hosts, _rds_replica_hosts),
+    REDSHIFT: (_redshift_hosts,),
+    SERVERLESS: (_serverless_hosts,),
+}
+
+
+def _address(one: Found) -> str | None:
+    return (one.get("Endpoint") or {}).get("Address")
+
+
+def _names(*hosts: str | None) -> set[str]:
+    return {host.lower() for host in hosts if host}
+
+
+def _call(service: str, operation: str, key: str, **parameters: str) -> list[Found]:
+    """All pages of one of the service's lists."""
     config = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     try:
-        pages = boto3.client("rds", config=config).get_paginator(operation)
+        pages = boto3.client(service, config=config).get_paginator(operation)  # type: ignore[call-overload]
         listed = bounded(lambda: list(pages.paginate(**parameters)), clock.at_most(LIST_SECONDS))
         return [item for page in listed for item in page[key]]
     except (ClientError, BotoCoreError, TimeoutError) as error:
+        action = operation.title().replace("_", "").replace("Db", "DB")
         raise StoreError(
             "endpoints-unknown",
-            f"RDS did not answer {operation} ({type(error).__name__}).",
-            "The function's role needs rds:DescribeDBClusters and rds:DescribeDBInstances, and in a VPC a route to RDS's "
-            "API; or name the host by the secret's tag rotation:host.",
+            f"{service}:{action} was not answered ({type(error).__name__}).",
+            f"The function's role needs {service}:{action}, and in a VPC a route to that API; or, where it is about "
+            "another name of the admin's server, name the host by the secret's tag rotation:host.",
         ) from None

@@ -1,91 +1,28 @@
-"""One connection to PostgreSQL: bounded in time, verified by TLS, its errors in our words.
+"""A session of PostgreSQL's: what it begins with, and verifiers of passwords."""
 
-psycopg2's blocking calls wait for ever on a server that stops answering, so the connection is an asynchronous one and
-every wait here has an end. The server gets time-outs of its own, below ours: what we gave up on must not happen later.
-"""
-
-import select
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self
-
-import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import POLL_OK, POLL_READ, connection, encrypt_password
+from psycopg2.extensions import encrypt_password
 
-from common import clock, network, tls
-from common.errors import LoginRejected
-from common.secret import Account, Secret
-from rotators.postgres.errors import connect_error, statement_error
-
-CONNECT_SECONDS = 5.0
-STATEMENT_SECONDS = 10.0
-SERVER_HEADSTART = 2.0  # seconds by which the server gives up before we do
-
-# W3, for users and admins alike. One message, so that nothing runs before it: an empty search path (a database's owner may shadow any name), the role
-# that logged in (it may be set to another), the time-outs, and a session that may write. Not startup options: RDS Proxy
-# refuses them. Last, who we are.
-_OPENING = sql.SQL(
-    "SET search_path = ''; SET ROLE NONE; SET default_transaction_read_only = off; "
-    "SET datestyle = ISO; SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}; "
-    "SELECT session_user"
-)
+from rotators.libpq import session
 
 
-class Session:
-    """A login that lasts as long as the `with` block."""
+class Session(session.Session):
+    """As rotators/libpq/session.py says."""
 
-    connection: connection
-
-    def __init__(self, login: Secret, account: Account) -> None:
-        self._login, self._account = login, account
-        self._server_seconds = 0.0  # what the server gives a statement
-
-    def __enter__(self) -> Self:
-        """Log in. LoginRejected, TargetUnavailable or TargetError where that fails."""
-        self.connection = connect(self._login, self._account)
-        try:
-            self._server_seconds = _server_limit()
-            milliseconds = round(self._server_seconds * 1000)
-            ((user,),) = self.run(_OPENING.format(milliseconds=sql.Literal(milliseconds)))
-        except BaseException:
-            self.connection.close()
-            raise
-        if user != self._account.user:
-            self.connection.close()
-            raise LoginRejected(
-                "login-is-another-user",
-                f"The server takes {self._account} for another user.",
-                "Look for a pooler in between that logs in as somebody else; rotate at the server itself.",
-            )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close; nothing is left open, no transaction either: each statement commits by itself."""
-        self.connection.close()
-
-    @property
-    def user(self) -> str:
-        """Who has logged in."""
-        return self._account.user
+    # An empty search path (a database's owner may shadow any name), the role that logged in (it may be set to another),
+    # a session that may write, the time-outs.
+    opening = sql.SQL(
+        "SET search_path = ''; SET ROLE NONE; SET default_transaction_read_only = off; "
+        "SET datestyle = ISO; SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}; "
+        "SELECT session_user"
+    )
+    database_by_default = "postgres"
+    methods = "scram-sha-256,md5"
 
     @property
     def version(self) -> int:
         """The server's version: 170004, 150018."""
         return self.connection.server_version
-
-    @property
-    def database(self) -> str:
-        """The database that it is connected to."""
-        return self._login.text_or("dbname", "postgres")
-
-    def elsewhere(self, login: Secret) -> "Session":
-        """Another session of the same account, such as in another database."""
-        return Session(login, self._account)
 
     def verifier(self, password: str, user: str) -> sql.Composable:
         """A SCRAM verifier, made here: no log of the server sees the password.
@@ -93,85 +30,3 @@ class Session:
         Always SCRAM-SHA-256: a database's owner may have set password_encryption.
         """
         return sql.Literal(encrypt_password(password, user, scope=self.connection, algorithm="scram-sha-256"))
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of the block or, where it fails or we die, nothing of it. The guard stands before it and before its end."""
-        clock.before_change()
-        self.run(sql.SQL("BEGIN"))
-        yield  # an exception closes the connection, which rolls back
-        clock.before_change()
-        self.run(sql.SQL("COMMIT"))
-
-    def run(self, statement: sql.Composable) -> list[tuple[Any, ...]]:
-        """Run the statement; its rows, none where it answers none."""
-        if clock.at_most(STATEMENT_SECONDS) < self._server_seconds + 0.5:
-            raise clock.out_of_time()  # we would give up before the server does, and it would be done afterwards
-        cursor = self.connection.cursor()
-        try:
-            cursor.execute(statement)
-            wait(self.connection, clock.at_most(STATEMENT_SECONDS))
-            return cursor.fetchall() if cursor.description else []
-        except psycopg2.Error as error:
-            raise statement_error(error, self._account) from None
-        except TimeoutError:
-            raise network.silent(self._account) from None
-
-
-def connect(login: Secret, account: Account) -> connection:
-    """An open connection, at the first of the host's addresses that answers; one login at most is tried."""
-    return network.first_that_answers(
-        login.host(), account, CONNECT_SECONDS, lambda address, seconds: _connect_to(address, login, account, seconds)
-    )
-
-
-def _connect_to(address: str, login: Secret, account: Account, seconds: float) -> connection:
-    """Connect and log in within `seconds`."""
-    certificate_name = login.text_or("tls_server_name", account.host) if login.tls else account.host
-    attempt: connection | None = None
-    try:
-        attempt = psycopg2.connect(
-            async_=True,
-            host=certificate_name,
-            hostaddr=address,  # libpq connects here, and verifies the certificate against `host`
-            port=account.port,
-            user=account.user,
-            password=login.text("password"),
-            dbname=login.text_or("dbname", "postgres"),
-            sslmode="verify-full" if login.tls else "disable",
-            sslrootcert=tls.ca_file(),
-            sslcertmode="disable",
-            gssencmode="disable",
-            # A false server would get the password in clear by asking, and one that trusts everybody proves nothing.
-            require_auth="scram-sha-256,md5",
-            client_encoding="UTF8",
-            application_name="keyturn",
-        )
-        wait(attempt, seconds)
-    except BaseException as error:
-        if attempt is not None:
-            attempt.close()
-        if isinstance(error, psycopg2.Error):
-            raise connect_error(error, account) from None
-        if isinstance(error, TimeoutError):
-            raise network.silent(account) from None
-        raise
-    return attempt
-
-
-def _server_limit() -> float:
-    """Seconds that the server gives a statement: less than we give it, so that it never acts after we have given up."""
-    seconds = clock.at_most(STATEMENT_SECONDS) - SERVER_HEADSTART
-    if seconds < 1:
-        raise clock.out_of_time()
-    return seconds
-
-
-def wait(connection: connection, seconds: float) -> None:
-    """Let the connection finish what it is doing; TimeoutError after `seconds`."""
-    end = time.monotonic() + seconds
-    while (state := connection.poll()) != POLL_OK:
-        ready = select.poll()
-        ready.register(connection, select.POLLIN if state == POLL_READ else select.POLLOUT)
-        if not ready.poll(max(end - time.monotonic(), 0) * 1000):
-            raise TimeoutError

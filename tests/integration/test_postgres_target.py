@@ -18,8 +18,7 @@ from psycopg2 import sql
 from common import clock
 from common.errors import ChangeRefused, LoginRejected, TargetError, TargetUnavailable
 from common.secret import Account, Secret
-from rotators.postgres import session as session_module
-from rotators.postgres.errors import connect_error
+from rotators.libpq.errors import connect_error
 from rotators.postgres.session import Session
 from rotators.postgres.target import Postgres
 from testkit.servers.postgres import PostgresServer
@@ -235,8 +234,8 @@ def test_too_little_time_to_begin(server: PostgresServer, seconds: float) -> Non
 
 def test_a_login_that_the_server_takes_for_another(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pooler that logs in as somebody else: it does not count."""
-    opening = sql.SQL(session_module._OPENING.string.replace("SELECT session_user", "SELECT 'somebody'"))  # noqa: SLF001
-    monkeypatch.setattr(session_module, "_OPENING", opening)
+    opening = sql.SQL(Session.opening.string.replace("SELECT session_user", "SELECT 'somebody'"))
+    monkeypatch.setattr(Session, "opening", opening)
     with role(server, "app") as current:
         with pytest.raises(LoginRejected) as error:
             TARGET.check(current)

@@ -16,6 +16,7 @@ DRIVERS = {
     "postgres": {"psycopg2", "psycopg2_binary.libs"},
     "mysql": {"pymysql", "cryptography", "cffi", "_cffi_backend", "pycparser"},
 }
+SHARED = {"postgres": ("libpq",)}
 
 
 @pytest.fixture(params=sorted(FUNCTIONS))
@@ -56,7 +57,7 @@ def test_it_holds_its_own_driver_and_target_only(artifact: tuple[str, Path]) -> 
     rotator, folder = artifact
     packages = {path.name.partition(".cpython")[0] for path in folder.iterdir() if not path.name.endswith(".dist-info")}
     assert packages == {"aws_lambda_powertools", "common", "rotators", "typing_extensions.py", *DRIVERS[rotator]}
-    assert {path.name for path in (folder / "rotators").iterdir()} == {"__init__.py", rotator}
+    assert {path.name for path in (folder / "rotators").iterdir()} == {"__init__.py", rotator, *SHARED.get(rotator, ())}
     for ours in ("common", "rotators"):
         shipped = {path.relative_to(folder) for path in (folder / ours).rglob("*") if path.is_file()}
         assert {path.suffix for path in shipped} <= {".py", ".pem"}

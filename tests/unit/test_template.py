@@ -47,7 +47,7 @@ class TestRotator:
         assert (ROOT / "rotators" / folder(rotator) / "app.py").exists()
         assert properties["Role"] == {"Fn::GetAtt": [rotator.removesuffix("Rotator") + "Role", "Arn"]}
         assert ROTATORS[rotator]["Metadata"] == {"BuildMethod": "makefile"}
-        assert f"{rotator} := {folder(rotator)}\n" in (ROOT / "Makefile").read_text()
+        assert re.search(f"^{rotator} := {folder(rotator)}\\b", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
     def test_only_this_account_s_secrets_manager_may_call_it(self, rotator: str) -> None:
         """AWS:SourceAccount."""

@@ -60,15 +60,16 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
         lambda account: TargetError(
             "login-not-admitted",
             f"The server's pg_hba.conf does not admit {account} from the function's address.",
-            "Add an entry for this user, database and address, by scram-sha-256 over TLS.",
+            "PostgreSQL: add an entry for this user, database and address, by scram-sha-256 over TLS.",
         ),
     ),
     (
-        ("authentication method requirement", "server did not complete authentication", "incorrect server signature"),
+        ("authentication method", "server did not complete authentication", "incorrect server signature"),
         lambda account: TargetError(
             "login-method",
             f"The server wants {account} to log in by another method than SCRAM or MD5; no password was sent.",
-            "Let pg_hba.conf ask for scram-sha-256; a member of rds_iam has no password to rotate.",
+            "PostgreSQL: let pg_hba.conf ask for scram-sha-256; a member of rds_iam has no password to rotate. Redshift: set the "
+            "user's password once as an md5 hash, as its page says; a user of IAM has none.",
         ),
     ),
     (
@@ -76,7 +77,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
         lambda account: TargetError(
             "database-missing",
             f"{account} logs in, but the secret's database does not exist there.",
-            "Correct 'dbname' (without it: postgres).",
+            "Correct 'dbname'; without it, it is postgres on PostgreSQL, dev on Redshift.",
         ),
     ),
     (

@@ -1,14 +1,12 @@
 """What the stand-in refuses, with the code that a server gives."""
 
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """sqlstate: five characters. text: the server's sentence."""
 
-    sqlstate: str
-    text: str
+    def __init__(self, sqlstate: str, text: str) -> None:
+        super().__init__(sqlstate, text)
+        self.sqlstate, self.text = sqlstate, text
 
 
 def not_emulated(what: str) -> Refused:

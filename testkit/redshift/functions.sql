@@ -264,7 +264,7 @@ DECLARE known name := redshift_catalog.rolname('role', role); target oid := reds
 BEGIN
     PERFORM redshift_catalog.need(redshift_catalog.administers(role) AND role !~ '^sys:', 'DROP ROLE');
     IF NOT forced THEN
-        IF EXISTS (SELECT FROM pg_catalog.pg_auth_members JOIN redshift_catalog.identities ON oid = member WHERE roleid = target AND type = 'user') THEN
+        IF EXISTS (SELECT FROM pg_catalog.pg_auth_members JOIN redshift_catalog.identities AS i ON i.oid = member WHERE roleid = target AND type = 'user') THEN
             PERFORM redshift_catalog.refuse('2BP01', 'cannot drop this role since it has been granted on a user');
         ELSIF EXISTS (SELECT FROM pg_catalog.pg_auth_members WHERE target IN (roleid, member)) THEN
             PERFORM redshift_catalog.refuse('2BP01', 'cannot drop this role since it depends on another role');

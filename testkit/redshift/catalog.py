@@ -5,7 +5,7 @@ took over from PostgreSQL ("System catalog tables") have no pages with columns; 
 Catalogs" for them. Redshift's own further columns there are left out, since AWS does not document them.
 """
 
-# name: (page, columns)
+# By the view's name: the page's, and the columns.
 CATALOG: dict[str, tuple[str, str]] = {
     "svv_user_info": (
         "SVV_USER_INFO",
@@ -15,7 +15,10 @@ CATALOG: dict[str, tuple[str, str]] = {
         "SVL_USER_INFO",
         "usename usesysid usecreatedb usesuper usecatupd useconnlimit syslogaccess last_ddl_ts sessiontimeout external_id",
     ),
-    "pg_user_info": ("PG_USER_INFO", "usename usesysid usecreatedb usesuper usecatupd passwd valuntil useconfig useconnlimit"),
+    "pg_user_info": (
+        "PG_USER_INFO",
+        "usename usesysid usecreatedb usesuper usecatupd passwd valuntil useconfig useconnlimit",
+    ),
     "svv_user_grants": ("SVV_USER_GRANTS", "user_id user_name role_id role_name admin_option"),
     "svv_role_grants": ("SVV_ROLE_GRANTS", "role_id role_name granted_role_id granted_role_name"),
     "svv_roles": ("SVV_ROLES", "role_id role_name role_owner external_id"),
@@ -56,7 +59,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     ),
     "svv_ml_model_privileges": (
         "SVV_ML_MODEL_PRIVILEGES",
-        "namespace_name model_name privilege_type identity_id identity_name identity_type admin_option",
+        "namespace_name model_name model_version privilege_type identity_id identity_name identity_type admin_option",
     ),
     "svv_rls_attached_policy": (
         "SVV_RLS_ATTACHED_POLICY",
@@ -79,8 +82,10 @@ CATALOG: dict[str, tuple[str, str]] = {
     "pg_default_acl": ("PG_DEFAULT_ACL", "oid defacluser defaclnamespace defaclobjtype defaclacl"),
     "pg_proc_info": (
         "PG_PROC_INFO",
-        "prooid proname pronamespace proowner prolang proisagg prosecdef proisstrict proretset provolatile pronargs prorettype proargtypes "
-        "proargnames prosrc probin proacl prokind proargmodes proallargtypes",
+        (
+            "prooid proname pronamespace proowner prolang proisagg prosecdef proisstrict proretset provolatile pronargs prorettype proargtypes "
+            "proargnames prosrc probin proacl prokind proargmodes proallargtypes"
+        ),
     ),
     "pg_user": ("PostgreSQL 8.0: pg_user", "usename usesysid usecreatedb usesuper usecatupd passwd valuntil useconfig"),
     "pg_group": ("PostgreSQL 8.0: pg_group", "groname grosysid grolist"),
@@ -91,8 +96,10 @@ CATALOG: dict[str, tuple[str, str]] = {
     "pg_namespace": ("PostgreSQL 8.0: pg_namespace", "oid nspname nspowner nspacl"),
     "pg_class": (
         "PostgreSQL 8.0: pg_class",
-        "oid relname relnamespace reltype relowner relam relfilenode reltablespace relpages reltuples reltoastrelid reltoastidxid relhasindex "
-        "relisshared relkind relnatts relchecks reltriggers relukeys relfkeys relrefs relhasoids relhaspkey relhasrules relhassubclass relacl",
+        (
+            "oid relname relnamespace reltype relowner relam relfilenode reltablespace relpages reltuples reltoastrelid reltoastidxid relhasindex "
+            "relisshared relkind relnatts relchecks reltriggers relukeys relfkeys relrefs relhasoids relhaspkey relhasrules relhassubclass relacl"
+        ),
     ),
     "pg_attribute": (
         "PostgreSQL 8.0: pg_attribute",
@@ -100,11 +107,19 @@ CATALOG: dict[str, tuple[str, str]] = {
     ),
     "pg_proc": (
         "PostgreSQL 8.0: pg_proc",
-        "oid proname pronamespace proowner prolang proisagg prosecdef proisstrict proretset provolatile pronargs prorettype proargtypes "
-        "proargnames prosrc probin proacl",
+        (
+            "oid proname pronamespace proowner prolang proisagg prosecdef proisstrict proretset provolatile pronargs prorettype proargtypes "
+            "proargnames prosrc probin proacl"
+        ),
     ),
-    "pg_language": ("PostgreSQL 8.0: pg_language", "oid lanname lanispl lanpltrusted lanplcallfoid lanvalidator lanacl"),
-    "pg_tables": ("PostgreSQL 8.0: pg_tables", "schemaname tablename tableowner tablespace hasindexes hasrules hastriggers"),
+    "pg_language": (
+        "PostgreSQL 8.0: pg_language",
+        "oid lanname lanispl lanpltrusted lanplcallfoid lanvalidator lanacl",
+    ),
+    "pg_tables": (
+        "PostgreSQL 8.0: pg_tables",
+        "schemaname tablename tableowner tablespace hasindexes hasrules hastriggers",
+    ),
     "pg_views": ("PostgreSQL 8.0: pg_views", "schemaname viewname viewowner definition"),
 }
 # Prefixes of the catalog's names ("System tables and views", "System catalog tables"): what is not above is refused.

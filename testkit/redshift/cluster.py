@@ -87,31 +87,37 @@ def _connection(client: socket.socket, cluster: Cluster) -> None:
             if refusal:
                 secured.sendall(refusal)
             elif _logged_in(secured, backend, parameters, cluster):
-                Session(secured, backend, lambda sql: cluster.record.statement(user, sql), cluster.settings.case_sensitive).serve()
+                Session(
+                    secured, backend, lambda sql: cluster.record.statement(user, sql), cluster.settings.case_sensitive
+                ).serve()
 
 
 def _greeted(client: socket.socket, cluster: Cluster) -> tuple[socket.socket, bytes]:
     """The connection, with TLS where the client asks for it, and its first message."""
-    while True:
-        packet = wire.read_untyped(client)
-        code = struct.unpack("!i", packet[:4])[0]
-        if code == wire.SSL_REQUEST:
-            client.sendall(b"S")
-            client = cluster.tls.wrap_socket(client, server_side=True)
-        elif code == wire.GSS_REQUEST:
-            client.sendall(b"N")
-        else:
-            return client, packet
+    try:
+        while True:
+            packet = wire.read_untyped(client)
+            code = struct.unpack("!i", packet[:4])[0]
+            if code == wire.SSL_REQUEST:
+                client.sendall(b"S")
+                client = cluster.tls.wrap_socket(client, server_side=True)
+            elif code == wire.GSS_REQUEST:
+                client.sendall(b"N")
+            else:
+                return client, packet
+    except OSError:
+        client.close()
+        raise
 
 
 def _refusal(client: socket.socket, parameters: dict[str, str], cluster: Cluster) -> bytes:
     """What ends the connection before the login, if anything does."""
     if cluster.settings.require_ssl and not isinstance(client, ssl.SSLSocket):
         return wire.error("28000", "no pg_hba.conf entry for this host, SSL off", "FATAL")
-    # Of `options` AWS says nothing: a function had better not need it.
+    # Of `options` no page of AWS's speaks (users report that it works): a function can do with SET.
     unknown = set(parameters) - {"user", "database", "client_encoding", "application_name", "fallback_application_name"}
     if unknown:
-        return wire.error("0A000", f"the stand-in for Redshift takes no {sorted(unknown)[0]} on connecting", "FATAL")
+        return wire.error("0A000", f"the stand-in for Redshift takes no {min(unknown)} on connecting", "FATAL")
     if cluster.uses_sha256(parameters.get("user", "")):
         # libpq gives up here: "authentication method 13 not supported". Drivers of AWS's know it.
         cluster.record.login(parameters.get("user", ""), succeeded=False)

@@ -192,6 +192,8 @@ BEGIN
     END IF;
     PERFORM redshift_catalog.check_free('user', username);
     EXECUTE format('DROP ROLE %I', username);
+EXCEPTION WHEN dependent_objects_still_exist THEN
+    PERFORM redshift_catalog.refuse('0A000', 'the stand-in for Redshift does not emulate that a user is dropped who has something in another database');
 END $$;
 
 CREATE FUNCTION join_group(groupname text, username text) RETURNS void LANGUAGE plpgsql AS $$

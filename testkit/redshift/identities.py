@@ -1,5 +1,7 @@
 """Users, groups, roles and their memberships: statements of Redshift's as calls of functions.sql."""
 
+from collections.abc import Callable
+
 from testkit.redshift import passwords
 from testkit.redshift.errors import Refused
 from testkit.redshift.matcher import Node
@@ -13,7 +15,10 @@ Option = list[object]
 def create_user(node: Node, names: Names) -> list[Step]:
     """CREATE USER."""
     user = names.of(node.one("user"))
-    options = [_password(user, node), *(option for part in node.all("create_option") for option in _options(part, user, names))]
+    options = [
+        _password(user, node),
+        *(option for part in node.all("create_option") for option in _options(part, user, names)),
+    ]
     kinds = [part.parts[0].rule for part in node.all("create_option")]
     if len(kinds) != len(set(kinds)):
         raise Refused("42601", "conflicting or redundant options")
@@ -37,29 +42,32 @@ def _password(user: str, node: Node) -> Option:
     return [*passwords.options(user, token.value if token.kind == "string" else None)]
 
 
-def _options(node: Node, user: str, names: Names) -> list[Option]:  # noqa: PLR0911  one for each kind
+# The options whose value is one word: how functions.sql's set_option takes them.
+_VALUES: dict[str, Callable[[str], Option]] = {
+    "createdb": lambda word: ["createdb", not word.upper().startswith("NO")],
+    "createuser": lambda word: ["createuser", not word.upper().startswith("NO")],
+    "syslog": lambda word: ["syslog", word.upper()],
+    "until": lambda word: ["until", word],
+    "limit": lambda word: ["limit", -1 if word.upper() == "UNLIMITED" else int(word)],
+    "timeout": lambda word: ["timeout", _timeout(int(word))],
+    "no_timeout": lambda _: ["timeout", None],
+    "identity": lambda word: ["external_id", word],
+}
+
+
+def _options(node: Node, user: str, names: Names) -> list[Option]:
     """The options in a node, as functions.sql's set_option takes them."""
     part = node.parts[0]
-    value = part.tokens[-1].value
+    if part.rule in _VALUES:
+        return [_VALUES[part.rule](part.tokens[-1].value)]
     match part.rule:
         case "new_password":
-            return [_password(user, part), *([["until", part.one("until").tokens[-1].value]] if part.all("until") else [])]
-        case "createdb" | "createuser":
-            return [[part.rule, not value.upper().startswith("NO")]]
-        case "syslog":
-            return [["syslog", value.upper()]]
-        case "until":
-            return [["until", value]]
-        case "limit":
-            return [["limit", -1 if value.upper() == "UNLIMITED" else int(value)]]
-        case "timeout" | "no_timeout":
-            return [["timeout", _timeout(int(value)) if part.rule == "timeout" else None]]
-        case "identity":
-            return [["external_id", value]]
+            until = part.first("until")
+            return [_password(user, part), *([_VALUES["until"](until.tokens[-1].value)] if until else [])]
         case "in_group":
             return [["in_group", group] for group in names.all(part, "group")]
         case "rename":
-            return [["rename", _user_name(part, names)]]
+            return [["rename", names.of(Node("user", part.one("new_name").tokens, ()))]]
         case "reset":
             return [["reset", setting(part, names).name]]
         case _:
@@ -70,11 +78,6 @@ def _timeout(seconds: int) -> int:
     if not 60 <= seconds <= 1_728_000:
         raise Refused("22023", "the session timeout must be between 60 and 1728000 seconds")
     return seconds
-
-
-def _user_name(part: Node, names: Names) -> str:
-    new = part.one("new_name")
-    return names.of(Node("user", new.tokens, ()))
 
 
 def create_group(node: Node, names: Names) -> list[Step]:
@@ -98,13 +101,21 @@ def drop_group(node: Node, names: Names) -> list[Step]:
 def create_role(node: Node, names: Names) -> list[Step]:
     """CREATE ROLE."""
     identity = node.first("identity")
-    return calls("CREATE ROLE", "create_role", names.of(node.one("role")), identity.tokens[-1].value if identity else None)
+    return calls(
+        "CREATE ROLE", "create_role", names.of(node.one("role")), identity.tokens[-1].value if identity else None
+    )
 
 
 def alter_role(node: Node, names: Names) -> list[Step]:
     """ALTER ROLE."""
     new, owner = node.all("new_name"), node.all("user")
-    action, value = ("rename", names.of(new[0])) if new else ("owner", names.of(owner[0])) if owner else ("external", node.tokens[-1].value)
+    action, value = (
+        ("rename", names.of(new[0]))
+        if new
+        else ("owner", names.of(owner[0]))
+        if owner
+        else ("external", node.tokens[-1].value)
+    )
     return calls("ALTER ROLE", "alter_role", names.of(node.one("role")), action, value)
 
 
@@ -119,7 +130,11 @@ def grant_role(node: Node, names: Names) -> list[Step]:
     members = [names.identity(part) for part in node.all("member")]
     return answered(
         "GRANT ROLE",
-        (f"SELECT {call('grant_role', role, member.kind, member.name, member.option)}" for role in roles for member in members),
+        (
+            f"SELECT {call('grant_role', role, member.kind, member.name, member.option)}"
+            for role in roles
+            for member in members
+        ),
     )
 
 
@@ -130,5 +145,9 @@ def revoke_role(node: Node, names: Names) -> list[Step]:
     only_option = bool(node.all("admin_for"))
     return answered(
         "REVOKE ROLE",
-        (f"SELECT {call('revoke_role', role, member.kind, member.name, only_option)}" for role in roles for member in members),
+        (
+            f"SELECT {call('revoke_role', role, member.kind, member.name, only_option)}"
+            for role in roles
+            for member in members
+        ),
     )

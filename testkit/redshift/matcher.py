@@ -1,9 +1,9 @@
 """Reads a grammar written in a notation close to AWS's own, and matches tokens against it.
 
-    KEYWORD   ','  '('     a word or sign of the language
-    rule                   another rule, or one of the terminals in TERMINALS
-    [ x ]   { x }   x | y  optional, any number of times, either; ( x ) groups
-    x ,...                 one or several, with commas between them
+KEYWORD   ','  '('     a word or sign of the language
+rule                   another rule, or one of the terminals in TERMINALS
+[ x ]   { x }   x | y  optional, any number of times, either; ( x ) groups
+x ,...                 one or several, with commas between them
 """
 
 import re

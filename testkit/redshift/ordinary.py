@@ -64,7 +64,11 @@ def query(tokens: list[Token], names: Names) -> str:
 def _to_catalog(table: exp.Table) -> bool:
     """Whether it is of the catalog; if so, it names the emulated one from now on."""
     name, schema = table.name.lower(), table.db.lower()
-    if schema == "redshift_catalog" or table.catalog or (schema in {"", "pg_catalog"} and name not in CATALOG and _reserved(schema, name)):
+    if (
+        schema == "redshift_catalog"
+        or table.catalog
+        or (schema in {"", "pg_catalog"} and name not in CATALOG and _reserved(schema, name))
+    ):
         raise Refused("42P01", f'relation "{table.sql(dialect="postgres")}" does not exist')
     if schema == "information_schema":
         raise not_emulated("information_schema")

@@ -73,7 +73,10 @@ def change(node: Node, names: Names, *rules: str) -> Change:
 def rights_of(node: Node, kind: str) -> tuple[list[str], list[str]]:
     """The rights in a node, those that PostgreSQL knows and the others. Raises Refused, 0LP01, where the kind has none such."""
     native, noted = KINDS[kind]
-    wanted = [{"TEMP": "TEMPORARY"}.get(part.words, part.words) for part in node.one("rights").all("privilege")] or [*native, *noted]
+    wanted = [{"TEMP": "TEMPORARY"}.get(part.words, part.words) for part in node.one("rights").all("privilege")] or [
+        *native,
+        *noted,
+    ]
     for one in wanted:
         if one not in native + noted:
             raise Refused("0LP01", f"invalid privilege type {one} for {kind.lower()}")
@@ -99,13 +102,17 @@ def on_object(node: Node, names: Names) -> list[Step]:
 def _kind(target: Node) -> str:
     if target.rule == "routines":
         return "function" if target.has("FUNCTION") or target.has("FUNCTIONS") else "procedure"
-    return {"on_database": "database", "on_schema": "schema", "on_language": "language", "tables": "relation"}[target.rule]
+    return {"on_database": "database", "on_schema": "schema", "on_language": "language", "tables": "relation"}[
+        target.rule
+    ]
 
 
 def _on(kind: str, target: Node, names: Names) -> str:
     """What comes after ON, for PostgreSQL."""
     if target.has("ALL"):
-        return f"ALL {'TABLES' if kind == 'relation' else kind.upper() + 'S'} IN SCHEMA " + ", ".join(quoted(one) for one in names.all(target, "schema"))
+        return f"ALL {'TABLES' if kind == 'relation' else kind.upper() + 'S'} IN SCHEMA " + ", ".join(
+            quoted(one) for one in names.all(target, "schema")
+        )
     if kind == "relation":
         return "TABLE " + ", ".join(names.path(part) for part in target.all("relation"))
     if target.rule == "routines":
@@ -123,7 +130,9 @@ def _objects(kind: str, target: Node, names: Names) -> list[str]:
     """FROM clauses that give the oids of relations or schemas."""
     if kind == "relation" and target.has("ALL"):
         return [f"{call('relations_in', quoted(one))} AS o" for one in names.all(target, "schema")]
-    paths = [names.path(part) for part in target.all("relation")] or [quoted(one) for one in names.all(target, "schema")]
+    paths = [names.path(part) for part in target.all("relation")] or [
+        quoted(one) for one in names.all(target, "schema")
+    ]
     return [f"{call('object_oid', kind, path)} AS o" for path in paths]
 
 
@@ -165,18 +174,20 @@ def default_privileges(node: Node, names: Names) -> list[Step]:
     if kind == "procedure":  # PostgreSQL's FUNCTIONS are both
         native, noted = [], ["EXECUTE"]
     outer = [one for one in node.parts if one is not part]
-    users = [names.of(one) for one in outer if one.rule == "user"]
-    schemas = [names.of(one) for one in outer if one.rule == "schema"]
+    users: list[str] = [names.of(one) for one in outer if one.rule == "user"]
+    schemas: list[str] = [names.of(one) for one in outer if one.rule == "schema"]
     head = "ALTER DEFAULT PRIVILEGES"
     head += f" FOR ROLE {', '.join(quoted(one) for one in users)}" if users else ""
     head += f" IN SCHEMA {', '.join(quoted(one) for one in schemas)}" if schemas else ""
-    statements = [f"{head} {one}" for one in asked.native(", ".join(native), part.one("default_kind").words)] if native else []
+    statements = (
+        [f"{head} {one}" for one in asked.native(", ".join(native), part.one("default_kind").words)] if native else []
+    )
     object_type = {"relation": "RELATION", "function": "FUNCTION", "procedure": "PROCEDURE"}[kind]
     if noted:
         statements += [
             f"SELECT {call('change_default', user, quoted(schema) if schema else None, object_type, noted, one.oid, one.option, asked.granted)}"
-            for user in users or [None]
-            for schema in schemas or [None]
+            for user in (*users,) or (None,)
+            for schema in (*schemas,) or (None,)
             for one in asked.people
         ]
     return answered("ALTER DEFAULT PRIVILEGES", statements)
@@ -187,5 +198,8 @@ def noted_for_identity(node: Node, names: Names, key: str, entries: list[object]
     asked = change(node, names, *rules)
     return answered(
         asked.tag,
-        (f"SELECT {call('note_list', one.kind, one.name, key, as_json(entries), asked.granted)}" for one in asked.people),
+        (
+            f"SELECT {call('note_list', one.kind, one.name, key, as_json(entries), asked.granted)}"
+            for one in asked.people
+        ),
     )

@@ -1,5 +1,6 @@
 """One client's connection: what it sends, checked and translated, to a PostgreSQL connection of its own, and the answers back."""
 
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from testkit.redshift.steps import Step
 from testkit.redshift.tokens import statements, tokenize
 from testkit.redshift.translate import translate
 
-# What a server of PostgreSQL 8.0's time reports. There is no standard_conforming_strings: libpq doubles backslashes then.
+# What a server of PostgreSQL 8.0's time reports. There is no standard_conforming_strings ("unrecognized configuration parameter"
+# to those who ask a cluster), so libpq doubles backslashes; and the encoding is UNICODE, as drivers have found.
 REPORTED = {
     "server_version": "8.0.2",
     "server_encoding": "UNICODE",
@@ -23,6 +25,7 @@ REPORTED = {
     "session_authorization": None,
     "integer_datetimes": None,
 }
+_NAMED = re.compile(rb'\brole "(?:(group|role):)?([^"]*)"')
 _ASK_CASE = f"SELECT coalesce(current_setting('redshift.{CASE_SENSITIVE}', true), '')"
 
 
@@ -91,9 +94,14 @@ class Session:
                 self.client.sendall(wire.message(kind, shown))
 
 
+def _as_redshift(found: re.Match[bytes]) -> bytes:
+    return (found[1] or b"user") + b' "' + found[2] + b'"'
+
+
 def _told(body: bytes, *, refused: bool) -> bytes:
     """An error without what the server behind adds. A syntax error has a position, by which libpq quotes the statement."""
-    fields = [one for one in body.rstrip(b"\0").split(b"\0") if one[:1] in b"SCMDH"]
+    told = [one for one in body.rstrip(b"\0").split(b"\0") if one[:1] in b"SCMDH"]
+    fields = [one[:1] + _NAMED.sub(_as_redshift, one[1:]) for one in told]
     if refused and b"C42601" in fields:
         fields.append(b"P1")
     return b"\0".join(fields) + b"\0\0"

@@ -5,7 +5,7 @@ What Redshift has and PostgreSQL has not is kept as `redshift.<name>`, so that t
 
 from dataclasses import dataclass
 
-from testkit.redshift.errors import Refused
+from testkit.redshift.errors import Refused, not_emulated
 from testkit.redshift.matcher import Node
 from testkit.redshift.names import Names, folded, literal
 from testkit.redshift.steps import Step
@@ -47,7 +47,9 @@ def known(parameter: str) -> str:
 
 
 def _value(node: Node) -> str:
-    return "".join(folded(token, keep=True) if token.kind in {"word", "quoted"} else token.value for token in node.tokens)
+    return "".join(
+        folded(token, keep=True) if token.kind in {"word", "quoted"} else token.value for token in node.tokens
+    )
 
 
 def set_parameter(node: Node, names: Names) -> list[Step]:
@@ -62,7 +64,9 @@ def reset(node: Node, names: Names) -> list[Step]:
 
 def show(node: Node, names: Names) -> list[Step]:
     """SHOW, of one parameter."""
-    parameter = names.of(node.one("parameter")) if node.parts else ""
+    if not node.parts:
+        raise not_emulated("SHOW ALL")
+    parameter = names.of(node.one("parameter"))
     name = known(parameter)
     if parameter not in OWN_SETTINGS:
         return [Step(f"SHOW {name}", "")]
@@ -77,5 +81,5 @@ def set_authorization(node: Node, names: Names) -> list[Step]:
 
 
 def as_written(node: Node, _: Names) -> list[Step]:
-    """BEGIN, COMMIT, ROLLBACK and the like: PostgreSQL's are the same. (Each level means SERIALIZABLE in Redshift.)"""
+    """BEGIN, COMMIT, ROLLBACK and the like: PostgreSQL's are the same."""
     return [Step(node.words, "")]

@@ -2,7 +2,7 @@
 -- computed from what is really granted. Owners' own rights are left out: the pages say "explicitly granted".
 
 CREATE FUNCTION spelled(acl aclitem[]) RETURNS text[] LANGUAGE sql STABLE AS $$
-    SELECT array_agg(regexp_replace(one::text, '(group|role):', '\1 ')) FROM unnest(acl) AS one
+    SELECT array_agg(regexp_replace(regexp_replace(one::text, '(group|role):', '\1 '), '\mpostgres\M', 'rdsdb', 'g')) FROM unnest(acl) AS one
 $$;
 
 CREATE FUNCTION config_of(role oid) RETURNS text[] LANGUAGE sql STABLE AS $$
@@ -131,7 +131,7 @@ SELECT p ->> 0 AS datashare_name, p ->> 1 AS privilege_type, id AS identity_id, 
 FROM identities, jsonb_array_elements(coalesce(notes -> 'datashare', '[]')) AS p WHERE redshift_catalog.sees(oid);
 
 CREATE VIEW svv_ml_model_privileges AS
-SELECT ''::text AS namespace_name, ''::text AS model_name, ''::text AS privilege_type, 0 AS identity_id, ''::text AS identity_name,
+SELECT ''::text AS namespace_name, ''::text AS model_name, 0 AS model_version, ''::text AS privilege_type, 0 AS identity_id, ''::text AS identity_name,
        ''::text AS identity_type, false AS admin_option WHERE false;
 
 CREATE VIEW svv_rls_attached_policy AS

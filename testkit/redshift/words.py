@@ -40,9 +40,8 @@ DRIVERS_SETTINGS = frozenset({"application_name", "client_encoding"})
 FUNCTIONS = frozenset(
     """
     current_schema current_schemas has_database_privilege has_schema_privilege has_table_privilege
-    has_assumerole_privilege user_is_member_of role_is_member_of
-    current_user session_user user current_user_id current_database current_setting version pg_backend_pid
-    coalesce nvl nvl2 nullif decode greatest least
+    current_user session_user user current_database current_setting version pg_backend_pid
+    coalesce nvl nullif greatest least
     lower upper trim btrim ltrim rtrim length len char_length replace substring split_part concat strpos position left
     right md5 quote_ident quote_literal lpad rpad reverse ascii chr regexp_substr regexp_replace regexp_count
     to_char to_date to_number cast now getdate date_part extract dateadd datediff date_trunc

@@ -124,12 +124,16 @@ def _rows(opened: connection, statement: str | sql.Composable) -> list[tuple[obj
 
 
 @contextmanager
-def redshift_server(binaries: Path, *, case_sensitive: bool = False, require_ssl: bool = False) -> Iterator[RedshiftServer]:
+def redshift_server(
+    binaries: Path, *, case_sensitive: bool = False, require_ssl: bool = False
+) -> Iterator[RedshiftServer]:
     """A new stand-in with the database `dev` and the superuser `awsuser`; removed at the end, also when we are killed."""
     settings = Settings(case_sensitive, require_ssl)
     with postgres_server(binaries, _ACCESS, ssl="off", password_encryption="md5") as behind:
         _prepare(behind)
-        server = RedshiftServer(free_port(), "Aa1" + secrets.token_hex(12), behind.folder, behind, Record(behind.folder / "redshift.log"))
+        server = RedshiftServer(
+            free_port(), "Aa1" + secrets.token_hex(12), behind.folder, behind, Record(behind.folder / "redshift.log")
+        )
         _create_superuser(behind, server.password)
         authority = Authority()
         server.ca_file.write_bytes(authority.pem)
@@ -138,7 +142,9 @@ def redshift_server(binaries: Path, *, case_sensitive: bool = False, require_ssl
         certificates.mkdir()
         tls.load_cert_chain(*authority.issue(certificates, server.host))
         server.log.touch()
-        cluster = Cluster(("127.0.0.1", behind.port), tls, settings, server.record, lambda user: _uses_sha256(behind, user))
+        cluster = Cluster(
+            ("127.0.0.1", behind.port), tls, settings, server.record, lambda user: _uses_sha256(behind, user)
+        )
         with listening(server.port, cluster):
             yield server
 
@@ -162,11 +168,15 @@ def _prepare(behind: PostgresServer) -> None:
 def _create_superuser(behind: PostgresServer, password: str) -> None:
     """The first user of a cluster, and the database's owner."""
     name = sql.Identifier(SUPERUSER)
-    behind.run(sql.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(name, sql.Literal(md5(SUPERUSER, password))))
+    behind.run(
+        sql.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(name, sql.Literal(md5(SUPERUSER, password)))
+    )
     behind.run(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(DATABASE), name))
 
 
 def _uses_sha256(behind: PostgresServer, user: str) -> bool:
     """Whether a user's password was set as a SHA-256 hash."""
     asked = "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = {}"
-    return any(re.search('"sha256": *true', str(note)) for (note,) in behind.run(sql.SQL(asked).format(sql.Literal(user))))
+    return any(
+        re.search('"sha256": *true', str(note)) for (note,) in behind.run(sql.SQL(asked).format(sql.Literal(user)))
+    )

@@ -39,7 +39,11 @@ DOCUMENTED = {
     "ALTER GROUP": ["alter group g add user dwuser", "alter group g drop user a, b", "alter group g rename to h"],
     "DROP GROUP": ["drop group guests"],
     "CREATE ROLE": ["CREATE ROLE r", 'CREATE ROLE r EXTERNALID "ABC123"'],
-    "ALTER ROLE": ["ALTER ROLE r WITH RENAME TO s", "ALTER ROLE r WITH OWNER TO user1", 'ALTER ROLE r EXTERNALID TO "XYZ"'],
+    "ALTER ROLE": [
+        "ALTER ROLE r WITH RENAME TO s",
+        "ALTER ROLE r WITH OWNER TO user1",
+        'ALTER ROLE r EXTERNALID TO "XYZ"',
+    ],
     "DROP ROLE": ["DROP ROLE r FORCE", "DROP ROLE r"],
     "GRANT": [
         "grant select on table sales to fred",

@@ -1,6 +1,8 @@
 """What the stand-in for Redshift promises to those who test a rotation function against it."""
 
 import itertools
+import os
+import socket
 import time
 
 import psycopg2
@@ -17,6 +19,7 @@ from psycopg2.errorcodes import (
     UNDEFINED_TABLE,
 )
 
+from testkit.redshift import wire
 from testkit.redshift.catalog import CATALOG
 from testkit.redshift.passwords import md5
 from testkit.servers.postgres import find_binaries
@@ -42,8 +45,13 @@ def user(redshift: RedshiftServer, name: str) -> str:
 def refusal(server: RedshiftServer, statement: str, as_user: str | None = None) -> str:
     """The code with which a statement is refused."""
     with pytest.raises(psycopg2.Error) as refused:
-        server.run(statement, as_user and (as_user, PASSWORD))
+        server.run(statement, (as_user, PASSWORD) if as_user else None)
     return str(refused.value.pgcode)
+
+
+def _login(server: RedshiftServer) -> str:
+    """The superuser's login, as libpq reads it."""
+    return f"port={server.port} user=awsuser password={server.password} dbname=dev"
 
 
 # --- the catalog
@@ -70,8 +78,12 @@ def test_unknown_views_and_columns_are_refused(redshift: RedshiftServer) -> None
 
 def test_the_catalog_is_read_with_any_search_path(redshift: RedshiftServer) -> None:
     """Views are found without a search path, and by their schema."""
-    assert redshift.run("SET search_path TO ''; SELECT usename FROM pg_user WHERE usename = 'awsuser'") == [("awsuser",)]
-    assert redshift.run("SELECT pg_user.usename FROM pg_catalog.pg_user WHERE usesuper AND usesysid > 100") == [("awsuser",)]
+    assert redshift.run("SET search_path TO ''; SELECT usename FROM pg_user WHERE usename = 'awsuser'") == [
+        ("awsuser",)
+    ]
+    assert redshift.run("SELECT pg_user.usename FROM pg_catalog.pg_user WHERE usesuper AND usesysid > 100") == [
+        ("awsuser",)
+    ]
 
 
 def test_the_catalog_and_tables_do_not_mix(redshift: RedshiftServer, name: str) -> None:
@@ -122,13 +134,21 @@ RIGHTS = [
         "SELECT function_name, argument_types FROM svv_function_privileges WHERE identity_name = '{who}'",
         [("{name}", "integer, character varying")],
     ),
-    ("USAGE ON LANGUAGE plpythonu", "SELECT language_name FROM svv_language_privileges WHERE identity_name = '{who}'", [("plpythonu",)]),
+    (
+        "USAGE ON LANGUAGE plpythonu",
+        "SELECT language_name FROM svv_language_privileges WHERE identity_name = '{who}'",
+        [("plpythonu",)],
+    ),
     (
         "ASSUMEROLE ON 'arn:aws:iam::123456789012:role/R'",
         "SELECT command_type FROM svv_iam_privileges WHERE identity_name = '{who}'",
         [("COPY",)],
     ),
-    ("SHARE ON DATASHARE {name}", "SELECT datashare_name, privilege_type FROM svv_datashare_privileges WHERE identity_name = '{who}'", [("{name}", "SHARE")]),
+    (
+        "SHARE ON DATASHARE {name}",
+        "SELECT datashare_name, privilege_type FROM svv_datashare_privileges WHERE identity_name = '{who}'",
+        [("{name}", "SHARE")],
+    ),
 ]
 
 
@@ -156,12 +176,21 @@ def test_a_right_shows_while_it_is_granted(
 
 def test_groups_and_roles_are_different_things(redshift: RedshiftServer, user: str, name: str) -> None:
     """A group and a role of one name have rights of their own, and members of their own."""
-    redshift.run(f"CREATE GROUP {name} WITH USER {user}; CREATE ROLE {name}; GRANT ROLE {name} TO {user} WITH ADMIN OPTION")
-    redshift.run(f"CREATE TABLE {name} (a int); GRANT SELECT ON {name} TO GROUP {name}; GRANT INSERT ON {name} TO ROLE {name}")
-    assert sorted(redshift.run(RELATIONS.format(who=name, name=name))) == [("INSERT", "role", False), ("SELECT", "group", False)]
+    redshift.run(
+        f"CREATE GROUP {name} WITH USER {user}; CREATE ROLE {name}; GRANT ROLE {name} TO {user} WITH ADMIN OPTION"
+    )
+    redshift.run(
+        f"CREATE TABLE {name} (a int); GRANT SELECT ON {name} TO GROUP {name}; GRANT INSERT ON {name} TO ROLE {name}"
+    )
+    assert sorted(redshift.run(RELATIONS.format(who=name, name=name))) == [
+        ("INSERT", "role", False),
+        ("SELECT", "group", False),
+    ]
     ids = redshift.run(f"SELECT usesysid FROM pg_user, pg_group WHERE groname = '{name}' AND usesysid = ANY(grolist)")
     assert ids == redshift.run(f"SELECT user_id FROM svv_user_info WHERE user_name = '{user}'")
-    assert redshift.run(f"SELECT role_name, admin_option FROM svv_user_grants WHERE user_name = '{user}'") == [(name, True)]
+    assert redshift.run(f"SELECT role_name, admin_option FROM svv_user_grants WHERE user_name = '{user}'") == [
+        (name, True)
+    ]
     assert redshift.run(f"SELECT * FROM {name}", (user, PASSWORD)) == []
     redshift.run(f"INSERT INTO {name} VALUES (1)", (user, PASSWORD))
     redshift.run(f"ALTER GROUP {name} DROP USER {user}")
@@ -172,10 +201,16 @@ def test_groups_and_roles_are_different_things(redshift: RedshiftServer, user: s
 
 def test_roles_of_roles_and_permissions_of_the_system(redshift: RedshiftServer, user: str, name: str) -> None:
     """A role's roles and permissions show; the permissions let a user who is no superuser administer others."""
-    redshift.run(f"CREATE ROLE {name}; CREATE ROLE {name}_inner; GRANT ROLE {name}_inner TO ROLE {name}; GRANT ROLE {name} TO {user}")
+    redshift.run(
+        f"CREATE ROLE {name}; CREATE ROLE {name}_inner; GRANT ROLE {name}_inner TO ROLE {name}; GRANT ROLE {name} TO {user}"
+    )
     redshift.run(f"GRANT ALTER USER, ACCESS SYSTEM TABLE TO ROLE {name}_inner")
-    assert redshift.run(f"SELECT granted_role_name FROM svv_role_grants WHERE role_name = '{name}'") == [(f"{name}_inner",)]
-    assert sorted(redshift.run(f"SELECT system_privilege FROM svv_system_privileges WHERE identity_name = '{name}_inner'")) == [
+    assert redshift.run(f"SELECT granted_role_name FROM svv_role_grants WHERE role_name = '{name}'") == [
+        (f"{name}_inner",)
+    ]
+    assert sorted(
+        redshift.run(f"SELECT system_privilege FROM svv_system_privileges WHERE identity_name = '{name}_inner'")
+    ) == [
         ("ACCESS SYSTEM TABLE",),
         ("ALTER USER",),
     ]
@@ -190,7 +225,9 @@ def test_default_privileges(redshift: RedshiftServer, user: str, name: str) -> N
     """Default privileges show for their owner, and act on what he makes from then on."""
     redshift.create_user(f"{name}_owner", PASSWORD)
     head = f"ALTER DEFAULT PRIVILEGES FOR USER {name}_owner IN SCHEMA public"
-    redshift.run(f"{head} GRANT SELECT, DROP ON TABLES TO {user}; {head} GRANT EXECUTE ON PROCEDURES TO {user} WITH GRANT OPTION")
+    redshift.run(
+        f"{head} GRANT SELECT, DROP ON TABLES TO {user}; {head} GRANT EXECUTE ON PROCEDURES TO {user} WITH GRANT OPTION"
+    )
     query = f"SELECT schema_name, object_type, owner_name, privilege_type, admin_option FROM svv_default_privileges WHERE grantee_name = '{user}'"
     assert sorted(redshift.run(query)) == [
         ("public", "PROCEDURE", f"{name}_owner", "EXECUTE", True),
@@ -233,7 +270,9 @@ def test_rights_show_in_their_own_database(redshift: RedshiftServer, user: str, 
 def test_ordinary_users_see_little(redshift: RedshiftServer, user: str, name: str) -> None:
     """Who is no superuser sees himself, and the rights of his own identities."""
     redshift.create_user(f"{name}_other", PASSWORD)
-    redshift.run(f"CREATE TABLE {name} (a int); GRANT SELECT ON {name} TO {user}; GRANT SELECT ON {name} TO {name}_other")
+    redshift.run(
+        f"CREATE TABLE {name} (a int); GRANT SELECT ON {name} TO {user}; GRANT SELECT ON {name} TO {name}_other"
+    )
     seen = f"SELECT identity_name FROM svv_relation_privileges WHERE relation_name = '{name}'"
     assert redshift.run(seen, (user, PASSWORD)) == [(user,)]
     assert redshift.run("SELECT user_name FROM svv_user_info", (user, PASSWORD)) == [(user,)]
@@ -257,15 +296,23 @@ def test_who_has_a_right_or_owns_something_cannot_be_dropped(redshift: RedshiftS
 
 def test_attributes_of_a_user(redshift: RedshiftServer, name: str) -> None:
     """Each attribute that CREATE USER and ALTER USER set can be read again."""
-    redshift.run(f"CREATE USER {name} PASSWORD 'abcD1234' CREATEDB SYSLOG ACCESS UNRESTRICTED CONNECTION LIMIT 3 SESSION TIMEOUT 120")
-    redshift.run(f"ALTER USER {name} PASSWORD 'abcD1234' VALID UNTIL '2099-01-02'; ALTER USER {name} SET query_group TO 'q'")
+    redshift.run(
+        f"CREATE USER {name} PASSWORD 'abcD1234' CREATEDB SYSLOG ACCESS UNRESTRICTED CONNECTION LIMIT 3 SESSION TIMEOUT 120"
+    )
+    redshift.run(
+        f"ALTER USER {name} PASSWORD 'abcD1234' VALID UNTIL '2099-01-02'; ALTER USER {name} SET query_group TO 'q'"
+    )
     redshift.run(f"ALTER USER {name} SET search_path TO a, 'B c'")
     info = f"SELECT usecreatedb, useconnlimit, syslogaccess, sessiontimeout FROM svl_user_info WHERE usename = '{name}'"
     assert redshift.run(info) == [(True, "3", "UNRESTRICTED", 120)]
-    ((until, config),) = redshift.run(f"SELECT CAST(valuntil AS varchar), useconfig FROM pg_user WHERE usename = '{name}'")
+    ((until, config),) = redshift.run(
+        f"SELECT CAST(valuntil AS varchar), useconfig FROM pg_user WHERE usename = '{name}'"
+    )
     assert (str(until)[:10], config) == ("2099-01-02", ["query_group=q", 'search_path=a, "B c"'])
     assert redshift.run("SHOW query_group", (name, PASSWORD)) == [("q",)]
-    redshift.run(f"ALTER USER {name} RESET SESSION TIMEOUT; ALTER USER {name} NOCREATEDB; ALTER USER {name} CONNECTION LIMIT UNLIMITED")
+    redshift.run(
+        f"ALTER USER {name} RESET SESSION TIMEOUT; ALTER USER {name} NOCREATEDB; ALTER USER {name} CONNECTION LIMIT UNLIMITED"
+    )
     assert redshift.run(info) == [(False, "UNLIMITED", "UNRESTRICTED", 0)]
 
 
@@ -327,18 +374,24 @@ def test_a_cluster_may_keep_case_and_want_tls() -> None:
         server.run('CREATE GROUP "Kept"')
         assert server.run("SELECT groname FROM pg_group") == [("Kept",)]
         with pytest.raises(psycopg2.OperationalError, match="SSL off"):
-            psycopg2.connect(host="localhost", port=server.port, user="awsuser", password=server.password, dbname="dev", sslmode="disable")
+            psycopg2.connect(
+                host="localhost",
+                port=server.port,
+                user="awsuser",
+                password=server.password,
+                dbname="dev",
+                sslmode="disable",
+            )
 
 
 def test_tls_is_verified_for_localhost(redshift: RedshiftServer) -> None:
     """The proxy's certificate is for localhost, by a root of its own."""
-    login = {"port": redshift.port, "user": "awsuser", "password": redshift.password, "dbname": "dev", "sslmode": "verify-full"}
-    opened = psycopg2.connect(host="localhost", sslrootcert=str(redshift.ca_file), **login)
+    opened = psycopg2.connect(f"host=localhost sslmode=verify-full sslrootcert={redshift.ca_file} {_login(redshift)}")
     assert opened.info.ssl_in_use
     assert opened.server_version == 80002
     opened.close()
     with pytest.raises(psycopg2.OperationalError, match="certificate"):
-        psycopg2.connect(host="127.0.0.1", sslrootcert=str(redshift.ca_file), **login)
+        psycopg2.connect(f"host=127.0.0.1 sslmode=verify-full sslrootcert={redshift.ca_file} {_login(redshift)}")
 
 
 def test_a_refusal_fails_the_transaction(redshift: RedshiftServer, user: str) -> None:
@@ -364,12 +417,28 @@ def test_a_client_that_disappears_takes_its_transaction_along(redshift: Redshift
     opened.autocommit = False
     with opened.cursor() as cursor:
         cursor.execute(f"ALTER USER {user} PASSWORD 'Newer1234'")
+    with socket.socket(fileno=os.dup(opened.fileno())) as raw:
+        raw.shutdown(socket.SHUT_RDWR)
     opened.close()
     for _ in range(50):
-        if not redshift.behind("SELECT 1 FROM pg_stat_activity WHERE datname = 'dev' AND state LIKE 'idle in transaction%'"):
+        if not redshift.behind(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = 'dev' AND state LIKE 'idle in transaction%'"
+        ):
             break
         time.sleep(0.02)
     assert redshift.accepts(user, PASSWORD)
+
+
+def test_errors_speak_of_users_and_groups(redshift: RedshiftServer) -> None:
+    """An error names things as Redshift does, and shows nothing of the server behind."""
+    for grantee, text in (
+        ("nobody", 'user "nobody"'),
+        ("GROUP nobody", 'group "nobody"'),
+        ("ROLE nobody", 'role "nobody"'),
+    ):
+        with pytest.raises(psycopg2.Error) as refused:
+            redshift.run(f"GRANT USAGE ON SCHEMA public TO {grantee}")
+        assert str(refused.value).strip() == f"{text} does not exist"
 
 
 def test_a_statement_timeout_is_real(redshift: RedshiftServer, name: str) -> None:
@@ -396,19 +465,25 @@ def test_several_statements_in_one_query(redshift: RedshiftServer, user: str) ->
 
 def test_the_extended_protocol_is_refused(redshift: RedshiftServer) -> None:
     """Parse is refused: a function sends simple queries only."""
-    from testkit.redshift import wire  # noqa: PLC0415
-
-    opened = redshift.connect()
-    import os, socket  # noqa: E401, PLC0415
-
-    with psycopg2.connect(host="localhost", port=redshift.port, user="awsuser", password=redshift.password, dbname="dev", sslmode="disable") as plain:
-        with socket.socket(fileno=os.dup(plain.fileno())) as raw:
-            raw.setblocking(True)  # noqa: FBT003
-            raw.sendall(wire.message(b"P", b"\0SELECT 1\0\0\0") + wire.message(b"S", b""))
-            answers = list(wire.answers(raw))
+    opened = psycopg2.connect(f"host=localhost sslmode=disable {_login(redshift)}")
+    with socket.socket(fileno=os.dup(opened.fileno())) as raw:
+        raw.setblocking(True)  # noqa: FBT003
+        raw.sendall(wire.message(b"P", b"\0SELECT 1\0\0\0") + wire.message(b"S", b""))
+        answers = list(wire.answers(raw))
     opened.close()
     assert [kind for kind, _ in answers] == [b"E", b"Z"]
     assert FEATURE_NOT_SUPPORTED.encode() in answers[0][1]
+
+
+def test_the_driver_quotes_as_the_server_reads(redshift: RedshiftServer) -> None:
+    """psycopg2 doubles backslashes, since the server does not report standard_conforming_strings."""
+    text = "a\\b'c\"d\\'"
+    opened = redshift.connect()
+    with opened.cursor() as cursor:
+        cursor.execute("SELECT %s", (text,))
+        assert cursor.fetchall() == [(text,)]
+    opened.close()
+    assert "\\\\" in redshift.statements[-1]
 
 
 def test_the_log_has_what_clients_sent(redshift: RedshiftServer, user: str) -> None:

@@ -16,5 +16,7 @@ falls short, it says 0A000 "does not emulate", or differs as follows:
 - A user who has something in another database cannot be dropped; on a cluster he can.
 - Names have 63 bytes at most (Redshift: 127); sessions run at PostgreSQL's isolation level unless BEGIN says one.
 - last_ddl_timestamp is always null, sessions do not time out when idle, ids of users begin at 16384.
+- pg_user's valuntil is a timestamptz (abstime on a cluster): CAST(valuntil AS timestamp) reads it in both.
+- Lists of rights in relacl and the like have PostgreSQL 17's letters, where D is TRUNCATE (DROP on a cluster): use the svv_ views.
 - Texts of errors are PostgreSQL's or ours, unless AWS documents them.
 """

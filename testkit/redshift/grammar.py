@@ -3,8 +3,9 @@
 Each rule names its page in the Amazon Redshift Database Developer Guide. Where the page's grammar and its examples, or the
 page and PostgreSQL's habits, disagree, only what both allow is taken: a statement that passes here passes there.
 
-- ALTER USER: the page puts commas between options, its ancestor (PostgreSQL 8.0) none: one option for each statement.
-- VALID UNTIL in ALTER USER comes with PASSWORD only, as on the page.
+- ALTER USER: the page puts commas between options, PostgreSQL 8.0 and AWS's own tools (awslabs/amazon-redshift-utils) none:
+  one option for each statement.
+- VALID UNTIL in ALTER USER comes with PASSWORD only, as on the page, though AWS's tools send it alone as well.
 - GRANT ROLE: an example on "DROP ROLE" leaves ROLE out, the grammar on "GRANT" does not: it must be there.
 - A role's name may be written `sys:monitor`, a user's `namespace:name`, unquoted ("GRANT", "CREATE USER", examples).
 """

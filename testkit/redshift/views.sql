@@ -187,7 +187,7 @@ FROM pg_catalog.pg_attribute;
 
 CREATE VIEW pg_proc AS
 SELECT oid, proname, pronamespace, proowner::bigint::integer AS proowner, prolang, prokind = 'a' AS proisagg, prosecdef, proisstrict, proretset, provolatile, pronargs,
-       prorettype, proargtypes, proargnames, prosrc, probin, redshift_catalog.spelled(proacl) AS proacl
+       CASE prokind WHEN 'p' THEN 0::oid ELSE prorettype END AS prorettype, proargtypes, proargnames, prosrc, probin, redshift_catalog.spelled(proacl) AS proacl
 FROM pg_catalog.pg_proc WHERE pronamespace <> 'redshift_catalog'::regnamespace;
 
 CREATE VIEW pg_proc_info AS

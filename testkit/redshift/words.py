@@ -35,8 +35,8 @@ DRIVERS_SETTINGS = frozenset({"application_name", "client_encoding"})
 
 # What a SELECT may call. "Leader node-only functions", "System information functions", "Conditional expressions",
 # "String functions", "Data type formatting functions", "Aggregate functions", "Window functions" (some of each), and
-# two of PostgreSQL's that AWS's own examples use on the catalog (pages "PG_DEFAULT_ACL", "Querying the catalog tables"):
-# array_to_string and pg_get_userbyid.
+# three of PostgreSQL's that AWS itself uses on the catalog: array_to_string and pg_get_userbyid (page "PG_DEFAULT_ACL"),
+# oidvectortypes (AWS's tools for administrators, awslabs/amazon-redshift-utils).
 FUNCTIONS = frozenset(
     """
     current_schema current_schemas has_database_privilege has_schema_privilege has_table_privilege
@@ -46,7 +46,7 @@ FUNCTIONS = frozenset(
     right md5 quote_ident quote_literal lpad rpad reverse ascii chr regexp_substr regexp_replace regexp_count
     to_char to_date to_number cast now getdate date_part extract dateadd datediff date_trunc
     count sum min max avg listagg row_number rank dense_rank
-    array_to_string pg_get_userbyid
+    array_to_string pg_get_userbyid oidvectortypes
     """.split()
 )
 

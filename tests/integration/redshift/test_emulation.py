@@ -174,6 +174,31 @@ def test_a_right_shows_while_it_is_granted(
     redshift.run(f"DROP USER {user}")
 
 
+def test_procedures_are_told_from_functions(redshift: RedshiftServer, user: str, name: str) -> None:
+    """Both show as functions; pg_proc_info tells which is which, and each has a GRANT of its own."""
+    redshift.run(f"CREATE PROCEDURE {name}(a int) AS $$ BEGIN END $$ LANGUAGE plpgsql")
+    redshift.run(f"GRANT EXECUTE ON PROCEDURE {name}(int) TO {user} WITH GRANT OPTION")
+    query = f"SELECT function_name, argument_types, admin_option FROM svv_function_privileges WHERE identity_name = '{user}'"
+    assert redshift.run(query) == [(name, "integer", True)]
+    kinds = f"SELECT prokind, oidvectortypes(proargtypes), prorettype FROM pg_proc_info WHERE proname = '{name}'"
+    assert redshift.run(kinds) == [("p", "integer", 0)]
+    with pytest.raises(psycopg2.Error):
+        redshift.run(f"GRANT EXECUTE ON FUNCTION {name}(int) TO {user}")
+
+
+def test_a_right_that_another_has_granted_stays(redshift: RedshiftServer, user: str, name: str) -> None:
+    """A superuser revokes what the owner has granted, not what a third has: he must become that third."""
+    redshift.create_user(f"{name}_other", PASSWORD)
+    redshift.run(f"CREATE TABLE {name} (a int); GRANT SELECT ON {name} TO {name}_other WITH GRANT OPTION")
+    redshift.run(f"GRANT SELECT ON {name} TO {user}", (f"{name}_other", PASSWORD))
+    redshift.run(f"REVOKE SELECT ON {name} FROM {user}")
+    assert redshift.run(RELATIONS.format(who=user, name=name)) == [("SELECT", "user", False)]
+    redshift.run(
+        f"SET SESSION AUTHORIZATION {name}_other; REVOKE SELECT ON {name} FROM {user}; SET SESSION AUTHORIZATION DEFAULT"
+    )
+    assert redshift.run(RELATIONS.format(who=user, name=name)) == []
+
+
 def test_groups_and_roles_are_different_things(redshift: RedshiftServer, user: str, name: str) -> None:
     """A group and a role of one name have rights of their own, and members of their own."""
     redshift.run(

@@ -23,10 +23,10 @@ class Settings:
 
 @dataclass
 class Record:
-    """What clients have sent, in order. log: the same in a file, each statement as the client sent it."""
+    """What clients have sent, in order: users and statements. log: the same in a file, each statement as the client sent it."""
 
     log: Path
-    statements: list[str] = field(default_factory=list)
+    statements: list[tuple[str, str]] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     failed_logins: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -34,7 +34,7 @@ class Record:
     def statement(self, user: str, sql: str) -> None:
         """Note a statement."""
         with self.lock, self.log.open("a") as file:
-            self.statements.append(sql)
+            self.statements.append((user, sql))
             file.write(f"{user} statement: {sql}\n")
 
     def login(self, user: str, *, succeeded: bool) -> None:

@@ -142,12 +142,14 @@ attach_masking = ATTACH MASKING POLICY policy ON relation outputs [inputs] TO po
 detach_masking = DETACH MASKING POLICY policy ON relation outputs FROM policy_user
 """
 
-# "SET", "RESET", "SHOW", "SET SESSION AUTHORIZATION", "SET SESSION CHARACTERISTICS", "BEGIN", "COMMIT", "END",
+# "SET", "RESET", "SHOW", "SHOW GRANTS", "SET SESSION AUTHORIZATION", "SET SESSION CHARACTERISTICS", "BEGIN", "COMMIT", "END",
 # "ROLLBACK", "ABORT".
 _SESSION = """
 set = SET [SESSION | LOCAL] parameter (TO | '=') (DEFAULT | value ,...)
 reset_session = RESET (parameter | ALL)
 show = SHOW (parameter | ALL)
+show_grants = SHOW GRANTS (FOR (ROLE role | user) [FROM DATABASE database] | ON shown_object [FOR loser]) [LIMIT number]
+shown_object = DATABASE database | SCHEMA relation | FUNCTION routine | TABLE relation
 set_authorization = SET [LOCAL] SESSION AUTHORIZATION (DEFAULT | user)
 characteristics = SET SESSION CHARACTERISTICS AS TRANSACTION isolation
 isolation = ISOLATION LEVEL level | READ WRITE | READ ONLY
@@ -169,7 +171,7 @@ _STATEMENTS = {
     ("ALTER", "DEFAULT"): "default_privileges", ("GRANT",): "any_grant", ("REVOKE",): "any_revoke",
     ("ATTACH", "RLS"): "attach_rls", ("DETACH", "RLS"): "detach_rls",
     ("ATTACH",): "attach_masking", ("DETACH",): "detach_masking",
-    ("SET",): "any_set", ("RESET",): "reset_session", ("SHOW",): "show",
+    ("SET",): "any_set", ("RESET",): "reset_session", ("SHOW", "GRANTS"): "show_grants", ("SHOW",): "show",
     ("BEGIN",): "begin", ("START",): "begin", ("COMMIT",): "commit", ("END",): "commit",
     ("ROLLBACK",): "rollback", ("ABORT",): "rollback",
 }  # fmt: skip

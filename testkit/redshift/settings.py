@@ -32,6 +32,8 @@ def setting(node: Node, names: Names) -> Setting:
         if values[0].lower() not in _TRUTHS or len(values) > 1:
             raise Refused("22023", f'parameter "{parameter}" requires a Boolean value')
         values = [_TRUTHS[values[0].lower()]]
+    elif parameter == "statement_timeout" and values and not values[0].isdigit():  # milliseconds, "statement_timeout"
+        raise Refused("22023", f'parameter "{parameter}" requires an integer value')
     elif parameter in OWN_SETTINGS and len(values) > 1:
         raise Refused("22023", f"SET {parameter} takes only one argument")
     return Setting(name, f"{name} TO " + (", ".join(literal(value) for value in values) or "DEFAULT"))

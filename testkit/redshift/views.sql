@@ -54,9 +54,10 @@ CREATE VIEW svv_role_grants AS
 SELECT member::bigint::integer AS role_id, member_name AS role_name, roleid::bigint::integer AS granted_role_id, role_name AS granted_role_name
 FROM memberships WHERE type = 'role' AND (redshift_catalog.sees(member) OR redshift_catalog.sees(roleid));
 
--- What an access control list grants to others than the owner.
+-- What an access control list grants to others than the owner; to him as well where the stand-in is told to show that.
 CREATE FUNCTION granted(acl aclitem[], owner oid) RETURNS TABLE (grantee oid, privilege_type text, is_grantable boolean) LANGUAGE sql STABLE AS $$
-    SELECT a.grantee, a.privilege_type, bool_or(a.is_grantable) FROM aclexplode(acl) AS a WHERE a.grantee <> owner GROUP BY 1, 2
+    SELECT a.grantee, a.privilege_type, bool_or(a.is_grantable) FROM aclexplode(acl) AS a
+    WHERE a.grantee <> owner OR current_setting('stand_in.shows_owners', true) = 'on' GROUP BY 1, 2
 $$;
 
 CREATE VIEW svv_relation_privileges AS

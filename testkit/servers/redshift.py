@@ -49,7 +49,11 @@ class RedshiftServer:
     @property
     def statements(self) -> list[str]:
         """The statements received so far, of all clients, the tests' too."""
-        return self.record.statements
+        return [statement for _, statement in self.record.statements]
+
+    def statements_of(self, user: str) -> list[str]:
+        """The statements received so far of one user."""
+        return [statement for one, statement in self.record.statements if one == user]
 
     @property
     def logins(self) -> int:
@@ -125,11 +129,16 @@ def _rows(opened: connection, statement: str | sql.Composable) -> list[tuple[obj
 
 @contextmanager
 def redshift_server(
-    binaries: Path, *, case_sensitive: bool = False, require_ssl: bool = False
+    binaries: Path, *, case_sensitive: bool = False, require_ssl: bool = False, shows_owners: bool = False
 ) -> Iterator[RedshiftServer]:
-    """A new stand-in with the database `dev` and the superuser `awsuser`; removed at the end, also when we are killed."""
+    """A new stand-in with the database `dev` and the superuser `awsuser`; removed at the end, also when we are killed.
+
+    case_sensitive, require_ssl: the parameter group's enable_case_sensitive_identifier and require_ssl. shows_owners: the svv_ views
+    have owners' rights on their own objects too, once somebody else has been granted one; AWS's pages leave it open
+    """
     settings = Settings(case_sensitive, require_ssl)
-    with postgres_server(binaries, _ACCESS, ssl="off", password_encryption="md5") as behind:
+    own = {"ssl": "off", "password_encryption": "md5", "stand_in.shows_owners": "on" if shows_owners else "off"}
+    with postgres_server(binaries, _ACCESS, **own) as behind:
         _prepare(behind)
         server = RedshiftServer(
             free_port(), "Aa1" + secrets.token_hex(12), behind.folder, behind, Record(behind.folder / "redshift.log")

@@ -101,6 +101,8 @@ DOCUMENTED = {
         "set local statement_timeout = 1000",
         "reset all",
         "show search_path",
+        "show grants for role r limit 10",
+        "show grants on table public.t for bob",
         "set session authorization bob",
         "begin read write",
         "start transaction isolation level serializable",

@@ -390,14 +390,16 @@ def test_case_is_folded_unless_the_setting_is_on(redshift: RedshiftServer, name:
     assert redshift.run(f"SELECT tablename FROM pg_tables WHERE tablename = 'T{name}'") == [(f"T{name}",)]
 
 
-def test_a_cluster_may_keep_case_and_want_tls() -> None:
-    """The parameter group's enable_case_sensitive_identifier and require_ssl are settings of the stand-in."""
+def test_the_settings_of_a_cluster() -> None:
+    """Case of names, TLS for everybody, and whether owners' rights show are options of the stand-in."""
     binaries = find_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL")
-    with redshift_server(binaries, case_sensitive=True, require_ssl=True) as server:
+    with redshift_server(binaries, case_sensitive=True, require_ssl=True, shows_owners=True) as server:
         server.run('CREATE GROUP "Kept"')
         assert server.run("SELECT groname FROM pg_group") == [("Kept",)]
+        server.run('CREATE TABLE t (a int); GRANT SELECT ON t TO GROUP "Kept"')
+        assert ("awsuser",) in server.run("SELECT identity_name FROM svv_relation_privileges WHERE relation_name = 't'")
         with pytest.raises(psycopg2.OperationalError, match="SSL off"):
             psycopg2.connect(
                 host="localhost",
@@ -515,7 +517,11 @@ def test_the_log_has_what_clients_sent(redshift: RedshiftServer, user: str) -> N
     """Each statement is in the log as it came, a plaintext password included; `statements` and `logins` count."""
     statements, logins = len(redshift.statements), redshift.logins
     redshift.run(f"ALTER USER {user} PASSWORD 'Canary1234'")
-    assert redshift.statements[statements:] == [f"ALTER USER {user} PASSWORD 'Canary1234'"]
+    assert (
+        redshift.statements_of("awsuser")[-1:]
+        == redshift.statements[statements:]
+        == [f"ALTER USER {user} PASSWORD 'Canary1234'"]
+    )
     assert redshift.logins == logins + 1
     assert "Canary1234" in redshift.log.read_text()
     assert not redshift.accepts(user, md5(user, "Canary1234"))

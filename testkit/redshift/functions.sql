@@ -64,7 +64,7 @@ CREATE FUNCTION may(asked name, permission text) RETURNS boolean LANGUAGE sql ST
 $$;
 
 -- Whether the one who asks sees the rights of an identity: "Other users can only see identities they have access to or own."
-CREATE FUNCTION sees(identity oid) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE FUNCTION sees(identity oid) RETURNS boolean LANGUAGE sql STABLE COST 10000 AS $$
     SELECT redshift_catalog.may(current_user, 'ACCESS SYSTEM TABLE')
         OR identity IN (SELECT redshift_catalog.identities_of(current_user))
         OR redshift_catalog.notes(identity) ->> 'owner' = (SELECT oid::text FROM pg_catalog.pg_roles WHERE rolname = current_user)
@@ -171,6 +171,10 @@ DECLARE
     held text[] := array(SELECT deptype FROM pg_catalog.pg_shdepend WHERE refobjid = id AND refclassid = 'pg_authid'::regclass
         AND (dbid = here OR (dbid = 0 AND classid = 'pg_database'::regclass)));
 BEGIN
+    -- What was noted on objects that are gone.
+    DELETE FROM redshift_catalog.extra WHERE object NOT IN (SELECT oid FROM pg_catalog.pg_class UNION ALL SELECT oid FROM pg_catalog.pg_namespace);
+    DELETE FROM redshift_catalog.extra_default WHERE namespace <> 0 AND namespace NOT IN (SELECT oid FROM pg_catalog.pg_namespace);
+    DELETE FROM redshift_catalog.policies WHERE relation NOT IN (SELECT oid FROM pg_catalog.pg_class);
     IF 'o' = ANY (held) THEN
         PERFORM redshift_catalog.refuse('55006', format('%s "%s" can''t be dropped because the %s owns some object', wanted, named, wanted));
     END IF;

@@ -1,5 +1,6 @@
 -- Redshift's views and catalog tables, with exactly the columns of AWS's pages (testkit/redshift/catalog.py names them),
--- computed from what is really granted. Owners' own rights are left out: the pages say "explicitly granted".
+-- computed from what is really granted. (Objects of PostgreSQL's own have oids below 16384.)
+-- Owners' own rights are left out: the pages say "explicitly granted".
 
 CREATE FUNCTION spelled(acl aclitem[]) RETURNS text[] LANGUAGE sql STABLE AS $$
     SELECT array_agg(regexp_replace(regexp_replace(one::text, '(group|role):', '\1 '), '\mpostgres\M', 'rdsdb', 'g')) FROM unnest(acl) AS one
@@ -67,7 +68,7 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = relna
      LATERAL (SELECT * FROM redshift_catalog.granted(relacl, relowner)
               UNION ALL SELECT grantee, privilege, admin FROM extra WHERE kind = 'relation' AND object = c.oid) AS g,
      identities AS i
-WHERE i.oid = g.grantee AND relkind IN ('r', 'v', 'm', 'p') AND nspname !~ '^pg_|^information_schema$|^redshift_catalog$'
+WHERE i.oid = g.grantee AND c.oid >= 16384 AND relkind IN ('r', 'v', 'm', 'p') AND nspname !~ '^pg_|^information_schema$|^redshift_catalog$'
   AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES', 'DROP', 'ALTER', 'TRUNCATE') AND redshift_catalog.sees(g.grantee);
 
 CREATE VIEW svv_column_privileges AS
@@ -75,7 +76,7 @@ SELECT nspname::text AS namespace_name, relname::text AS relation_name, attname:
        i.name AS identity_name, i.type AS identity_type
 FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_class AS c ON c.oid = attrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = relnamespace,
      LATERAL redshift_catalog.granted(attacl, relowner) AS g, identities AS i
-WHERE i.oid = g.grantee AND nspname !~ '^pg_|^information_schema$|^redshift_catalog$' AND redshift_catalog.sees(g.grantee);
+WHERE i.oid = g.grantee AND c.oid >= 16384 AND nspname !~ '^pg_|^information_schema$|^redshift_catalog$' AND redshift_catalog.sees(g.grantee);
 
 CREATE VIEW svv_schema_privileges AS
 SELECT nspname::text AS namespace_name, g.privilege_type, i.id AS identity_id, i.name AS identity_name, i.type AS identity_type,
@@ -100,7 +101,7 @@ CREATE VIEW svv_function_privileges AS
 SELECT nspname::text AS namespace_name, proname::text AS function_name, oidvectortypes(proargtypes) AS argument_types, g.privilege_type,
        i.id AS identity_id, i.name AS identity_name, i.type AS identity_type, g.is_grantable AND i.type = 'user' AS admin_option
 FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = pronamespace, LATERAL redshift_catalog.granted(proacl, proowner) AS g, identities AS i
-WHERE i.oid = g.grantee AND nspname !~ '^pg_|^information_schema$|^redshift_catalog$' AND redshift_catalog.sees(g.grantee);
+WHERE i.oid = g.grantee AND p.oid >= 16384 AND nspname !~ '^pg_|^information_schema$|^redshift_catalog$' AND redshift_catalog.sees(g.grantee);
 
 CREATE VIEW svv_language_privileges AS
 SELECT lanname::text AS language_name, g.privilege_type, i.id AS identity_id, i.name AS identity_name, i.type AS identity_type,

@@ -137,7 +137,12 @@ def redshift_server(
     have owners' rights on their own objects too, once somebody else has been granted one; AWS's pages leave it open
     """
     settings = Settings(case_sensitive, require_ssl)
-    own = {"ssl": "off", "password_encryption": "md5", "stand_in.shows_owners": "on" if shows_owners else "off"}
+    own = {
+        "ssl": "off",
+        "password_encryption": "md5",
+        "jit": "off",
+        "stand_in.shows_owners": "on" if shows_owners else "off",
+    }
     with postgres_server(binaries, _ACCESS, **own) as behind:
         _prepare(behind)
         server = RedshiftServer(

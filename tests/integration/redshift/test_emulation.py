@@ -314,6 +314,7 @@ def test_who_has_a_right_or_owns_something_cannot_be_dropped(redshift: RedshiftS
     redshift.run(f"ALTER TABLE {name} OWNER TO awsuser; GRANT DROP ON {name} TO {user}")
     with pytest.raises(psycopg2.Error, match="has a privilege on some object"):
         redshift.run(f"DROP USER {user}")
+    redshift.run(f"DROP TABLE {name}; DROP USER {user}")
 
 
 # --- users and sessions

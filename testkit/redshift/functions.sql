@@ -64,10 +64,19 @@ CREATE FUNCTION may(asked name, permission text) RETURNS boolean LANGUAGE sql ST
 $$;
 
 -- Whether the one who asks sees the rights of an identity: "Other users can only see identities they have access to or own."
-CREATE FUNCTION sees(identity oid) RETURNS boolean LANGUAGE sql STABLE COST 10000 AS $$
-    SELECT redshift_catalog.may(current_user, 'ACCESS SYSTEM TABLE')
-        OR identity IN (SELECT redshift_catalog.identities_of(current_user))
+CREATE FUNCTION has_access(identity oid) RETURNS boolean LANGUAGE sql STABLE COST 10000 AS $$
+    SELECT identity IN (SELECT redshift_catalog.identities_of(current_user))
         OR redshift_catalog.notes(identity) ->> 'owner' = (SELECT oid::text FROM pg_catalog.pg_roles WHERE rolname = current_user)
+$$;
+
+CREATE FUNCTION sees(identity oid) RETURNS boolean LANGUAGE sql STABLE COST 10000 AS $$
+    SELECT redshift_catalog.may(current_user, 'ACCESS SYSTEM TABLE') OR redshift_catalog.has_access(identity)
+$$;
+
+-- "SVV_RELATION_PRIVILEGES" alone goes by SYSLOG ACCESS UNRESTRICTED instead of ACCESS SYSTEM TABLE.
+CREATE FUNCTION sees_on_relations(identity oid) RETURNS boolean LANGUAGE sql STABLE COST 10000 AS $$
+    SELECT redshift_catalog.is_superuser(current_user) OR redshift_catalog.has_access(identity) OR EXISTS (
+        SELECT FROM pg_catalog.pg_roles WHERE rolname = current_user AND redshift_catalog.notes(oid) ->> 'syslog' = 'UNRESTRICTED')
 $$;
 
 -- PostgreSQL's name of an identity; raises 42704 where there is none.

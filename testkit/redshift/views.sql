@@ -69,7 +69,7 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = relna
               UNION ALL SELECT grantee, privilege, admin FROM extra WHERE kind = 'relation' AND object = c.oid) AS g,
      identities AS i
 WHERE i.oid = g.grantee AND c.oid >= 16384 AND relkind IN ('r', 'v', 'm', 'p') AND nspname !~ '^pg_|^information_schema$|^redshift_catalog$'
-  AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES', 'DROP', 'ALTER', 'TRUNCATE') AND redshift_catalog.sees(g.grantee);
+  AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES', 'DROP', 'ALTER', 'TRUNCATE') AND redshift_catalog.sees_on_relations(g.grantee);
 
 CREATE VIEW svv_column_privileges AS
 SELECT nspname::text AS namespace_name, relname::text AS relation_name, attname::text AS column_name, g.privilege_type, i.id AS identity_id,

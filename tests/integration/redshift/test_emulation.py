@@ -300,6 +300,8 @@ def test_ordinary_users_see_little(redshift: RedshiftServer, user: str, name: st
     )
     seen = f"SELECT identity_name FROM svv_relation_privileges WHERE relation_name = '{name}'"
     assert redshift.run(seen, (user, PASSWORD)) == [(user,)]
+    redshift.run(f"ALTER USER {user} SYSLOG ACCESS UNRESTRICTED")
+    assert len(redshift.run(seen, (user, PASSWORD))) == 2
     assert redshift.run("SELECT user_name FROM svv_user_info", (user, PASSWORD)) == [(user,)]
     assert refusal(redshift, "SELECT * FROM svl_user_info", user) == INSUFFICIENT_PRIVILEGE
     assert refusal(redshift, "SELECT * FROM pg_user_info", user) == INSUFFICIENT_PRIVILEGE

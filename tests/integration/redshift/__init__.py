@@ -1,0 +1,1 @@
+"""Tests with the stand-in for Amazon Redshift."""

@@ -18,26 +18,37 @@ CLASSES = {
 
 @dataclass(frozen=True)
 class PasswordPolicy:
-    """What a target can take. shortest, longest: characters. forbidden: characters that never stand in a password."""
+    """What a target can take. shortest, longest: characters. forbidden: characters that never stand in a password.
+
+    required: the classes of which a character must appear, whatever the settings say
+    """
 
     shortest: int
     longest: int
     forbidden: str = ""
+    required: tuple[str, ...] = ()
     fewest_characters: int = 10  # an alphabet below that is a mistake in the settings
+
+    def allows(self, password: str) -> bool:
+        """Whether a password, of printable ASCII, is as the target wants it."""
+        return (
+            self.shortest <= len(password) <= self.longest
+            and set(password) <= set("".join(CLASSES.values())) - set(self.forbidden)
+            and all(set(password) & set(CLASSES[name]) for name in self.required)
+        )
 
 
 @dataclass(frozen=True)
 class PasswordRecipe:
-    """How long, out of which classes of characters (each a text), and whether each class must appear."""
+    """How long, out of which characters, and which classes of them (each a text) must appear."""
 
     length: int
-    classes: tuple[str, ...]
-    each_class: bool = True
+    alphabet: str
+    required: tuple[str, ...] = ()
 
     def make(self) -> str:
         """A password, uniform over all that the recipe allows: draw until one fits, move no character."""
-        alphabet = "".join(self.classes)
         while True:
-            password = "".join(secrets.choice(alphabet) for _ in range(self.length))
-            if not self.each_class or all(set(password) & set(chars) for chars in self.classes):
+            password = "".join(secrets.choice(self.alphabet) for _ in range(self.length))
+            if all(set(password) & set(chars) for chars in self.required):
                 return password

@@ -73,11 +73,10 @@ class Settings:
 
     def password_recipe(self, policy: PasswordPolicy) -> PasswordRecipe:
         """How a new password for a target with this policy is made."""
-        return PasswordRecipe(
-            length=self._length(policy),
-            classes=self._classes(policy),
-            each_class=self._flag("REQUIRE_EACH_INCLUDED_TYPE", default=True),
-        )
+        classes = self._classes(policy)
+        each = self._flag("REQUIRE_EACH_INCLUDED_TYPE", default=True)
+        required = [chars for name, chars in classes.items() if each or name in policy.required]
+        return PasswordRecipe(self._length(policy), "".join(classes.values()), tuple(required))
 
     def _length(self, policy: PasswordPolicy) -> int:
         for source, text in self._given("rotation:password-length", "PASSWORD_LENGTH"):
@@ -86,11 +85,18 @@ class Settings:
             return int(text)
         return min(32, policy.longest)
 
-    def _classes(self, policy: PasswordPolicy) -> tuple[str, ...]:
+    def _classes(self, policy: PasswordPolicy) -> dict[str, str]:
+        """{class: its characters that may stand in a password}."""
         excluded = (self.environment.get("EXCLUDE_CHARACTERS") or "/@\"'\\") + policy.forbidden
-        kept = ("".join(c for c in chars if c not in excluded) for chars in self._profile().values())
-        classes = tuple(chars for chars in kept if chars)
-        if len("".join(classes)) < policy.fewest_characters:
+        kept = {name: "".join(c for c in chars if c not in excluded) for name, chars in self._profile().items()}
+        classes = {name: chars for name, chars in kept.items() if chars}
+        if missing := [name for name in policy.required if name not in classes]:
+            raise BadSetting(
+                "setting-invalid",
+                f"EXCLUDE_CHARACTERS and the like leave no {' and no '.join(missing)}, which this server demands.",
+                "Exclude less.",
+            )
+        if len("".join(classes.values())) < policy.fewest_characters:
             raise BadSetting(
                 "setting-invalid",
                 f"EXCLUDE_CHARACTERS and the like leave fewer than {policy.fewest_characters} characters for a password.",

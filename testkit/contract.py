@@ -17,7 +17,7 @@ from typing import Protocol
 import pytest
 
 from common import clock
-from common.errors import ChangeRefused, LoginRejected, MalformedSecret, TargetError
+from common.errors import ChangeRefused, LoginRejected, MalformedSecret, PolicyRefused, TargetError
 from common.secret import Secret
 from common.target import ChangesPassword, ClonesUsers, Pair, Target
 
@@ -115,18 +115,23 @@ class ChangesPasswordContract(TargetContract):
 
     @pytest.mark.parametrize("password", NASTY_PASSWORDS)
     def test_passwords_of_every_kind(self, bench: Bench, changes: ChangesPassword, password: str) -> None:
-        """The new one logs in, the old one does not."""
-        old = bench.user("plain", "old-password")
+        """The new one logs in, the old one does not; or, where the server has rules, it is refused before any change."""
+        old = bench.user("plain", "Old-password-1")
         new = old.with_fields("new", password=password)
-        changes.change_password(old, new)
+        try:
+            changes.change_password(old, new)
+        except PolicyRefused:
+            assert not changes.password_policy.allows(password)
+            changes.check(old)
+            return
         changes.check(new)
         with pytest.raises(LoginRejected):
             changes.check(old)
 
     def test_the_second_time_is_rejected(self, bench: Bench, changes: ChangesPassword) -> None:
         """The login's password is gone: that is how a strategy learns that it was done."""
-        old = bench.user("plain", "old-password")
-        new = old.with_fields("new", password="new-password")
+        old = bench.user("plain", "Old-password-1")
+        new = old.with_fields("new", password="New-password-1")
         changes.change_password(old, new)
         with pytest.raises(LoginRejected):
             changes.change_password(old, new)
@@ -134,21 +139,21 @@ class ChangesPasswordContract(TargetContract):
 
     def test_the_same_password_again(self, bench: Bench, changes: ChangesPassword) -> None:
         """Is no error."""
-        old = bench.user("plain", "old-password")
+        old = bench.user("plain", "Old-password-1")
         changes.change_password(old, old)
         changes.check(old)
 
     def test_nobody_else_is_changed(self, bench: Bench, changes: ChangesPassword) -> None:
         """Whatever the name."""
         other = bench.user("other", "others-password")
-        old = bench.user("plain", "old-password")
-        changes.change_password(old, old.with_fields("new", password="new-password"))
+        old = bench.user("plain", "Old-password-1")
+        changes.change_password(old, old.with_fields("new", password="New-password-1"))
         changes.check(other)
 
     def test_the_guard_stands_between_login_and_change(self, bench: Bench, changes: ChangesPassword) -> None:
         """Where the guard says no, nothing is changed; and it is asked after the login, not before."""
-        old = bench.user("plain", "old-password")
-        _assert_guarded(lambda: changes.change_password(old, old.with_fields("new", password="new-password")))
+        old = bench.user("plain", "Old-password-1")
+        _assert_guarded(lambda: changes.change_password(old, old.with_fields("new", password="New-password-1")))
         changes.check(old)
         asked = _guard_calls(lambda: changes.change_password(old.with_fields("x", password="wrong"), old))
         assert asked == 0, "a login that is rejected comes before the guard"
@@ -156,7 +161,7 @@ class ChangesPasswordContract(TargetContract):
     def test_made_passwords_are_taken(self, bench: Bench, changes: ChangesPassword) -> None:
         """The policy that the target names is one that its server takes."""
         policy = changes.password_policy
-        old = bench.user("plain", "old-password")
+        old = bench.user("plain", "Old-password-1")
         for length in (policy.shortest, policy.longest):
             new = old.with_fields("new", password=("aB3-" * length)[:length])
             changes.change_password(old, new)
@@ -168,7 +173,7 @@ class ResetsPasswordContract:
 
     def test_reset(self, bench: AdminBench, changes: ChangesPassword) -> None:
         """Without the old one, as often as wanted."""
-        pending = bench.user("plain", "old-password").with_fields("new", password="new-password")
+        pending = bench.user("plain", "Old-password-1").with_fields("new", password="New-password-1")
         for _ in range(2):
             changes.reset_password(bench.admin, pending)
             changes.check(pending)
@@ -176,20 +181,20 @@ class ResetsPasswordContract:
     def test_never_the_admin_itself(self, bench: AdminBench, changes: ChangesPassword) -> None:
         """W5."""
         with pytest.raises(ChangeRefused):
-            changes.reset_password(bench.admin, bench.admin.with_fields("x", password="new-password"))
+            changes.reset_password(bench.admin, bench.admin.with_fields("x", password="New-password-1"))
         changes.check(bench.admin)
 
     def test_a_missing_user_is_not_made(self, bench: AdminBench, changes: ChangesPassword) -> None:
         """W5: it is refused."""
-        pending = bench.admin.with_fields("x", username="nobody_there", password="new-password")
+        pending = bench.admin.with_fields("x", username="nobody_there", password="New-password-1")
         with pytest.raises(ChangeRefused):
             changes.reset_password(bench.admin, pending)
         assert not bench.exists("nobody_there")
 
     def test_reset_is_guarded(self, bench: AdminBench, changes: ChangesPassword) -> None:
         """As every change."""
-        old = bench.user("plain", "old-password")
-        _assert_guarded(lambda: changes.reset_password(bench.admin, old.with_fields("new", password="new-password")))
+        old = bench.user("plain", "Old-password-1")
+        _assert_guarded(lambda: changes.reset_password(bench.admin, old.with_fields("new", password="New-password-1")))
         changes.check(old)
 
 
@@ -205,11 +210,11 @@ class ClonesUsersContract(ResetsPasswordContract):
     @pytest.mark.parametrize("name", NASTY_NAMES)
     def test_turn_by_turn(self, bench: AdminBench, clones: ClonesUsers, name: str) -> None:
         """Each turn twice (a retry): pending logs in with the same rights, current goes on to log in."""
-        current = bench.user(name, "password-0")
+        current = bench.user(name, "Password-0")
         pair, rights = Pair.of(name), bench.rights(current)
         for number in range(1, 5):
             user = pair.other(current.text("username"))
-            pending = current.with_fields("pending", username=user, password=f"password-{number}")
+            pending = current.with_fields("pending", username=user, password=f"Password-{number}")
             for _ in range(2):
                 clones.alternate(bench.admin, current, pending, pair, proven=False)
                 clones.check_alternate(pending, pair)
@@ -219,9 +224,9 @@ class ClonesUsersContract(ResetsPasswordContract):
 
     def test_a_clone_cannot_log_in_before_it_is_ready(self, bench: AdminBench, clones: ClonesUsers) -> None:
         """Where the guard stops the turn, there is no clone that logs in."""
-        current = bench.user("plain", "password-0")
+        current = bench.user("plain", "Password-0")
         pair = Pair.of("plain")
-        pending = current.with_fields("pending", username=pair.clone, password="password-1")
+        pending = current.with_fields("pending", username=pair.clone, password="Password-1")
         _assert_guarded(lambda: clones.alternate(bench.admin, current, pending, pair, proven=False))
         with pytest.raises(LoginRejected):
             clones.check(pending)
@@ -230,8 +235,8 @@ class ClonesUsersContract(ResetsPasswordContract):
         """W5, where something would be gained by it: its password, and its being there, are as they were."""
         unrelated = bench.user("plain_clone", "its-own-password")
         bench.give_more(unrelated)
-        current = bench.user("plain", "password-0")
-        pending = current.with_fields("pending", username="plain_clone", password="password-1")
+        current = bench.user("plain", "Password-0")
+        pending = current.with_fields("pending", username="plain_clone", password="Password-1")
         with pytest.raises(ChangeRefused):  # TakeoverRefused, or for what it holds
             clones.alternate(bench.admin, current, pending, Pair.of("plain"), proven=False)
         clones.check(unrelated)
@@ -246,9 +251,9 @@ class ClonesUsersContract(ResetsPasswordContract):
 
     def test_two_turns_at_once(self, bench: AdminBench, clones: ClonesUsers) -> None:
         """Two deliveries of one step: whichever comes last, pending logs in; none is a refusal."""
-        current = bench.user("plain", "password-0")
+        current = bench.user("plain", "Password-0")
         pair = Pair.of("plain")
-        pending = current.with_fields("pending", username=pair.clone, password="password-1")
+        pending = current.with_fields("pending", username=pair.clone, password="Password-1")
         errors: list[TargetError] = []
 
         def turn() -> None:

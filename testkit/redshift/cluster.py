@@ -37,11 +37,12 @@ class Record:
             self.statements.append((user, sql))
             file.write(f"{user} statement: {sql}\n")
 
-    def login(self, user: str, *, succeeded: bool) -> None:
-        """Note a login."""
+    def login(self, user: str, client: socket.socket, *, succeeded: bool) -> None:
+        """Note a login, and whether it was by TLS."""
+        how = "over TLS" if isinstance(client, ssl.SSLSocket) else "in clear"
         with self.lock, self.log.open("a") as file:
             (self.logins if succeeded else self.failed_logins).append(user)
-            file.write(f"{user} login {'succeeded' if succeeded else 'failed'}\n")
+            file.write(f"{user} login {'succeeded' if succeeded else 'failed'} {how}\n")
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _refusal(client: socket.socket, parameters: dict[str, str], cluster: Cluster
         return wire.error("0A000", f"the stand-in for Redshift takes no {min(unknown)} on connecting", "FATAL")
     if cluster.uses_sha256(parameters.get("user", "")):
         # libpq gives up here: "authentication method 13 not supported". Drivers of AWS's know it.
-        cluster.record.login(parameters.get("user", ""), succeeded=False)
+        cluster.record.login(parameters.get("user", ""), client, succeeded=False)
         return wire.message(b"R", struct.pack("!i", 13) + bytes(32))
     return b""
 
@@ -133,10 +134,10 @@ def _logged_in(client: socket.socket, backend: socket.socket, parameters: dict[s
         if wanted:
             client.sendall(wire.message(kind, shown))
         if kind == b"E":
-            cluster.record.login(parameters.get("user", ""), succeeded=False)
+            cluster.record.login(parameters.get("user", ""), client, succeeded=False)
             return False
         if kind == b"R" and struct.unpack("!i", body[:4])[0] in {3, 5}:
             reply, password = wire.read(client)
             backend.sendall(wire.message(reply, password))
-    cluster.record.login(parameters.get("user", ""), succeeded=True)
+    cluster.record.login(parameters.get("user", ""), client, succeeded=True)
     return True

@@ -108,6 +108,18 @@ class RedshiftServer:
         """Set a user's password; the server sees a hash."""
         self.run(sql.SQL("ALTER USER {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(md5(user, password))))
 
+    def identities(self) -> set[str]:
+        """Every user, group and role, by the name that it has behind."""
+        return {str(name) for (name,) in self.behind("SELECT rolname FROM pg_roles")}
+
+    def drop_identities(self, keep: set[str]) -> None:
+        """Every user, group and role but these, with all that they hold and own in any database."""
+        dropped = sql.SQL(", ").join(map(sql.Identifier, sorted(self.identities() - keep)))
+        if dropped.seq:
+            for (database,) in self.behind("SELECT datname FROM pg_database WHERE datallowconn"):
+                self.behind(sql.SQL("DROP OWNED BY {} CASCADE").format(dropped), dbname=str(database))
+            self.behind(sql.SQL("DROP ROLE {}").format(dropped))
+
     def secret(self, user: str, password: str, **fields: object) -> dict[str, object]:
         """The value of a secret for a user of this server."""
         return {

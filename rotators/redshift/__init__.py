@@ -1,0 +1,1 @@
+"""Redshift: single user and alternating users."""

@@ -47,7 +47,7 @@ class Turn:
         if pending == self.pair.base:
             self._require_nothing_of_its_own(base, clone, held)
             self._require_takeover(clone, base, held)
-            self._set_password(base, password)
+            self._set_password(base, password, until=None)
             return
         self._require_takeover(base, clone, held)
         if clone is None:
@@ -58,8 +58,8 @@ class Turn:
                     self._sync(session, rights)
         with main.transaction():
             self._sync(main, held[0])
-            self._sync_attributes(base)
-            self._set_password(base, password)
+            clone = self._sync_attributes(base)
+            self._set_password(clone, password, until=base.valid_until)
 
     def _require_lasting(self, base: User, clone: User | None) -> None:
         """Neither owns anything, which the other one could not alter, and the base has not expired."""
@@ -139,13 +139,15 @@ class Turn:
         base, clone = held[self.pair.base], held[self.pair.clone]
         raise _differs(self.pair, f"in the database {session.database!r}: {min(base ^ clone)}")
 
-    def _sync_attributes(self, base: User) -> None:
-        """A2: what a user is, beside what it holds; in the admin's own database."""
+    def _sync_attributes(self, base: User) -> User:
+        """A2: what a user is, beside what it holds; in the admin's own database. The clone as it is then."""
         main = self.sessions[0]
         for what, statement in self._attributes(base, self._clone()):
             self._run(main, what, statement)
-        if self._clone().attributes != base.attributes:
+        clone = self._clone()
+        if clone.attributes != base.attributes:
             raise _differs(self.pair, "in its attributes")
+        return clone
 
     def _attributes(self, base: User, clone: User) -> Iterator[Statement]:
         """One option a statement: AWS's page and AWS's own tools differ in how several are joined."""
@@ -175,15 +177,12 @@ class Turn:
             raise _differs(self.pair, "in that it is gone")
         return clone
 
-    def _set_password(self, base: User, password: sql.Composable) -> None:
-        """A3: the password, and how long it is valid, in one statement; of the base nothing but the password."""
-        if self.current == self.pair.clone:
-            statement = sql.SQL("ALTER USER {} PASSWORD {}").format(sql.Identifier(self.pair.base), password)
-            clock.before_change()
-        else:
-            statement = sql.SQL("ALTER USER {} PASSWORD {} VALID UNTIL {}").format(
-                sql.Identifier(self.pair.clone), password, sql.Literal(base.valid_until)
-            )
+    def _set_password(self, user: User, password: sql.Composable, until: str | None) -> None:
+        """A3, in one statement. until: how long it is to be valid; None: as it is."""
+        statement = sql.SQL("ALTER USER {} PASSWORD {}").format(sql.Identifier(user.name), password)
+        if until not in (None, user.valid_until):
+            statement += sql.SQL(" VALID UNTIL {}").format(sql.Literal(until))
+        clock.before_change()
         self._run(self.sessions[0], "set the password", statement)
 
     def _run(self, session: Session, what: str, statement: sql.Composable) -> None:

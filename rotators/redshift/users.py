@@ -52,11 +52,14 @@ def read_user(session: Session, name: str) -> User | None:
     if not found:
         return None
     *fields, settings = found[0]
-    ((limit, syslog, timeout),) = session.run(
+    rest = session.run(
         sql.SQL(
             "SELECT connection_limit, syslog_access, session_timeout FROM pg_catalog.svv_user_info WHERE user_id = {}"
         ).format(sql.Literal(fields[0]))
     )
+    if not rest:
+        raise _no_superuser(session, f"see the attributes of {name!r}")
+    ((limit, syslog, timeout),) = rest
     pairs = (line.partition("=") for line in settings or ())
     stored = {name: value for name, _, value in pairs}
     return User(*fields, stored, limit, syslog, timeout)  # type: ignore[call-arg]  # more than mypy counts in a row of Any
@@ -127,11 +130,15 @@ def admins(session: Session, what: str) -> Iterator[None]:
     try:
         yield
     except ChangeForbidden:
-        raise ChangeRefused(
-            "admin-lacks-right",
-            f"The admin {session.user!r} may not {what}. Nothing was changed.",
-            f"Redshift lets superusers do all that a rotation does: as one, ALTER USER {quoted(session.user)} CREATEUSER;",
-        ) from None
+        raise _no_superuser(session, what) from None
+
+
+def _no_superuser(session: Session, what: str) -> ChangeRefused:
+    return ChangeRefused(
+        "admin-lacks-right",
+        f"The admin {session.user!r} may not {what}. Nothing was changed.",
+        f"Redshift lets superusers do all that a rotation does: as one, ALTER USER {quoted(session.user)} CREATEUSER;",
+    )
 
 
 def quoted(name: str) -> str:

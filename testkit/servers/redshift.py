@@ -35,6 +35,7 @@ class RedshiftServer:
     behind_it: PostgresServer
     record: Record
     host: str = "localhost"
+    _kept: list[connection] = field(default_factory=list, repr=False)
 
     @property
     def ca_file(self) -> Path:
@@ -89,11 +90,20 @@ class RedshiftServer:
         self, statement: str | sql.Composable, as_user: tuple[str, str] | None = None, dbname: str = DATABASE
     ) -> list[tuple[object, ...]]:
         """Run a statement of Redshift's as the superuser, or as `as_user`, who has that password; its rows."""
+        sets = isinstance(statement, str) and statement.startswith("SET")  # which would stay
+        if as_user is None and dbname == DATABASE and not sets:
+            return _rows(self._superuser(), statement)
         opened = self.connect(*(as_user or (SUPERUSER, self.password)), dbname=dbname)
         try:
             return _rows(opened, statement)
         finally:
             opened.close()
+
+    def _superuser(self) -> connection:
+        """The superuser's connection, which stays open: a login costs more than most statements."""
+        if not self._kept or self._kept[0].closed:
+            self._kept[:] = [self.connect()]
+        return self._kept[0]
 
     def behind(self, statement: str | sql.Composable, dbname: str = DATABASE) -> list[tuple[object, ...]]:
         """Run a statement of PostgreSQL's on the server behind, unchecked."""
@@ -114,11 +124,12 @@ class RedshiftServer:
 
     def drop_identities(self, keep: set[str]) -> None:
         """Every user, group and role but these, with all that they hold and own in any database."""
-        dropped = sql.SQL(", ").join(map(sql.Identifier, sorted(self.identities() - keep)))
-        if dropped.seq:
-            for (database,) in self.behind("SELECT datname FROM pg_database WHERE datallowconn"):
-                self.behind(sql.SQL("DROP OWNED BY {} CASCADE").format(dropped), dbname=str(database))
-            self.behind(sql.SQL("DROP ROLE {}").format(dropped))
+        dropped = [sql.Identifier(name) for name in sorted(self.identities() - keep)]
+        owned = sql.SQL("; ").join(sql.SQL("DROP OWNED BY {} CASCADE").format(name) for name in dropped)
+        for (database,) in self.behind("SELECT datname FROM pg_database WHERE datallowconn") if dropped else []:
+            self.behind(owned, dbname=str(database))
+        for name in dropped:
+            self.behind(sql.SQL("DROP ROLE {}").format(name))
 
     def secret(self, user: str, password: str, **fields: object) -> dict[str, object]:
         """The value of a secret for a user of this server."""

@@ -525,6 +525,7 @@ def test_the_log_has_what_clients_sent(redshift: RedshiftServer, user: str) -> N
         == redshift.statements[statements:]
         == [f"ALTER USER {user} PASSWORD 'Canary1234'"]
     )
+    assert redshift.accepts(user, "Canary1234")
     assert redshift.logins == logins + 1
     assert "Canary1234" in redshift.log.read_text()
     assert not redshift.accepts(user, md5(user, "Canary1234"))

@@ -6,10 +6,11 @@ where the server itself confirms that AWSCURRENT's is the primary one (D1); else
 second one, AWSCURRENT's, stays (D2). No login can tell which is which; the server's REPLACE can.
 """
 
-from common.errors import DualRefused, NotPrimary, PolicyRefused
+from common.errors import DualRefused, NotPrimary, PolicyRefused, TargetUnavailable
+from common.logins import accepted_already, as_whoever_logs_in, logs_in
 from common.rotation import Rotation
 from common.secret import Secret
-from common.strategy import OneUser, accepted_already, as_whoever_logs_in, logs_in
+from common.strategy import OneUser
 from common.target import RetainsPassword
 
 
@@ -40,6 +41,8 @@ class DualPassword(OneUser):
         try:
             self.target.retain_password(login, rotation.pending)
         except NotPrimary as second:
+            if case != "S1" and logs_in(self.target, rotation.current):
+                raise _wavers(rotation) from None  # its password may be the primary one, which would be replaced
             self._replace(rotation, login, second)
             return "D2" if case == "S1" else "D4"
         return "D1" if case == "S1" else "D4"
@@ -53,3 +56,11 @@ class DualPassword(OneUser):
             if logs_in(self.target, other) and self.target.replace_primary(login, rotation.pending, other):
                 return
         raise second
+
+
+def _wavers(rotation: Rotation) -> TargetUnavailable:
+    return TargetUnavailable(
+        "login-wavers",
+        f"The server refused {rotation.current.name}, and takes it a moment later.",
+        "It is tried again. If it stays: look for two servers behind one name, and for a proxy's own list of users.",
+    )

@@ -64,3 +64,12 @@ def closed(account: Account) -> TargetUnavailable:
         f"{account.host}:{account.port} ended the connection before the login was done.",
         "See the server's log at this time; a proxy or a load balancer in between may have closed it.",
     )
+
+
+def stalled(account: Account) -> TargetUnavailable:
+    """Logged in, and then no answer to a statement in time; the server has given it up by then, by a limit of its own."""
+    return TargetUnavailable(
+        "target-silent",
+        f"{account.host}:{account.port} does not answer a statement of {account.user!r} in time.",
+        "It is tried again. If it stays: look for long locks (a backup, FLUSH TABLES WITH READ LOCK) and for the server's load.",
+    )

@@ -44,13 +44,15 @@ class Rotation:
 
         The login is `account_of` with the older password; with TLS, if either version asks for it.
         """
-        tried = {self.current.get("password"), self.pending.get("password")}
+        tried = {(known.get("password"), known.tls) for known in (self.current, self.pending)}
         account = self.target.account(account_of)
         for label, older in self._older():
-            password = older.get("password")
-            if password not in tried and self._account(older) == account:
-                tried.add(password)
-                yield label, account_of.with_fields(older.name, password=password, ssl=account_of.tls or older.tls)
+            if self._account(older) != account:
+                continue
+            login = older.get("password"), account_of.tls or older.tls
+            if login not in tried:
+                tried.add(login)
+                yield label, account_of.with_fields(older.name, password=login[0], ssl=login[1])
 
     def as_admin(self, act: Callable[[Secret], T]) -> T:
         """Let the admin act: W1 and W2 first. An admin secret that is in mid-rotation itself is read once more."""

@@ -4,7 +4,6 @@ A strategy decides; the target does. The numbered cases (S1, A1, …) are those 
 and comments use the numbers.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 from common.errors import (
@@ -16,10 +15,11 @@ from common.errors import (
     TakeoverRefused,
 )
 from common.guard import same_but_for
+from common.logins import accepted_already, as_whoever_logs_in, login_as, nobody_logs_in
 from common.rotation import Rotation
 from common.secret import Secret
 from common.settings import Settings
-from common.target import ChangesPassword, ClonesUsers, Pair, TakesPasswords, Target
+from common.target import ChangesPassword, ClonesUsers, Pair, Proven, TakesPasswords, Target
 
 
 class Strategy(Protocol):
@@ -156,104 +156,44 @@ class AlternatingUsers:
 
     def accept(self, rotation: Rotation) -> str:
         """A1 to A4."""
-        case = self._prove_current(rotation)
+        case, own = self._prove_current(rotation)
         try:
             try:
-                self._ready(rotation, proven=False)
+                self._ready(rotation, Proven(own))
             except TakeoverRefused:
                 # W5: a version of this secret that names the other user must log in as it.
-                if not any(logs_in(self.target, login) for _, login in rotation.logins(rotation.pending)):
+                found = (login_as(self.target, login) for _, login in rotation.logins(rotation.pending))
+                other = next((account for account in found if account is not None), None)
+                if other is None:
                     raise
-                self._ready(rotation, proven=True)
+                self._ready(rotation, Proven(own, other))
         except PolicyRefused:
             if accepted_already(self.target, rotation):
                 return "A3"
             raise  # A4
         return case
 
-    def _prove_current(self, rotation: Rotation) -> str:
-        """A1: somebody who knows a password of current's user has written this secret. That is the proof."""
+    def _prove_current(self, rotation: Rotation) -> tuple[str, str]:
+        """A1: somebody who knows a password of current's user has written this secret. That is the proof.
+
+        The case, and as which account it has logged in
+        """
         try:
-            self.target.check(rotation.current)
+            return "A3", self.target.check(rotation.current)
         except LoginRejected as rejected:
             refused = rejected
-        else:
-            return "A3"
         tried = ["AWSCURRENT"]
         for label, login in rotation.logins(rotation.current):
             tried.append(label)
-            if logs_in(self.target, login):
-                return "A1"
+            own = login_as(self.target, login)
+            if own is not None:
+                return "A1", own
         raise nobody_logs_in(str(self.target.account(rotation.current)), tried, rotation.notes, refused)
 
-    def _ready(self, rotation: Rotation, *, proven: bool) -> None:
+    def _ready(self, rotation: Rotation, proven: Proven) -> None:
         """A2 and A3, on one connection of the admin's."""
         pair = self._pair(rotation.current)
-        rotation.as_admin(
-            lambda admin: self.target.alternate(admin, rotation.current, rotation.pending, pair, proven=proven)
-        )
+        rotation.as_admin(lambda admin: self.target.alternate(admin, rotation.current, rotation.pending, pair, proven))
 
     def _pair(self, secret: Secret) -> Pair:
         return Pair.of(secret.text("username"))
-
-
-def as_whoever_logs_in(target: Target, rotation: Rotation, change: Callable[[Secret, str], str]) -> str:
-    """S1 to S4: `change` in the first login that the server takes, given its case, answers the case that applied.
-
-    LoginRejected, saying what was tried, where the server takes none
-    """
-    # S1: as current, in its one login.
-    try:
-        return change(rotation.current, "S1")
-    except LoginRejected as rejected:
-        refused = rejected
-    # S2: current rejected, pending logs in: an earlier try came this far.
-    if logs_in(target, rotation.pending):
-        return "S2"
-    tried = ["AWSCURRENT", "AWSPENDING"]
-    # S3: previous logs in. S4: a version without a label does, which an abandoned rotation has left.
-    for label, login in rotation.logins(rotation.current):
-        tried.append(label)
-        try:
-            return change(login, "S3" if label == "AWSPREVIOUS" else "S4")
-        except LoginRejected:
-            continue
-    raise nobody_logs_in(str(target.account(rotation.current)), tried, rotation.notes, refused)
-
-
-def accepted_already(target: Target, rotation: Rotation) -> bool:
-    """S6, A4, D5: the server's policy refuses pending, which an earlier try may have set: a history refuses it then.
-
-    Else this rotation is given up, so that a new one may choose again.
-    """
-    if logs_in(target, rotation.pending):
-        return True
-    rotation.give_up_pending()
-    return False
-
-
-def logs_in(target: Target, login: Secret) -> bool:
-    """Whether the server takes this login."""
-    try:
-        target.check(login)
-    except LoginRejected:
-        return False
-    return True
-
-
-def nobody_logs_in(account: str, tried: list[str], notes: list[str], first: LoginRejected) -> LoginRejected:
-    """No case applies: what was tried, the likely causes, the fix for each."""
-    return LoginRejected(
-        "no-login-works",
-        " ".join(
-            [
-                f"The server refuses {account} with the password of {', '.join(tried)}.",
-                f"For AWSCURRENT: {first.what}",
-                *notes,
-            ]
-        ),
-        "Likely causes: the password was changed by hand (put the one that works into the secret by PutSecretValue), a "
-        "second secret rotates the same user (keep one), the user's validity has ended (PostgreSQL's VALID UNTIL), or an abandoned rotation (its password may be in a version "
-        "without a label). Then rotate again; docs/runbook.md has the commands. Where the secret names an admin, the "
-        "tag rotation:reconcile with the user's name lets it reset the password.",
-    )

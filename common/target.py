@@ -32,6 +32,14 @@ class Pair:
         return self.base if user == self.clone else self.clone
 
 
+@dataclass(frozen=True)
+class Proven:
+    """Which accounts have logged in, as `check` answers them: current's, and the other user's, None where none has."""
+
+    current: str
+    other: str | None = None
+
+
 class Target(Protocol):
     """A kind of server that knows logins."""
 
@@ -44,8 +52,8 @@ class Target(Protocol):
         """Who logs in where, after checking every field that a login needs; MalformedSecret names the wrong one."""
         ...
 
-    def check(self, login: Secret) -> None:
-        """Log in, and make sure that the server says it is that user."""
+    def check(self, login: Secret) -> str:
+        """Log in, and make sure that the server says it is that user; which of its accounts, in the target's own words."""
         ...
 
 
@@ -113,12 +121,12 @@ class ClonesUsers(ChangesPassword, Protocol):
         """How long a user's name may be on this secret's kind of server, in that unit."""
         ...
 
-    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: "Pair", *, proven: bool) -> None:
+    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: "Pair", proven: Proven) -> None:
         """In one login as the admin: make pending's user ready (A2), then let it log in with its password (A3).
 
-        proven: a version of this secret has logged in as pending's user. Where it has not, and the user exists,
-        TakeoverRefused unless the server itself shows that the two belong together (W5). ChangeRefused, before any
-        change, where the clone holds what the base lacks. Called twice, it does it again.
+        proven: who has logged in. Where nobody has as pending's user, and that exists, TakeoverRefused unless the server
+        itself shows that the two belong together (W5). ChangeRefused, before any change, where the clone holds what the
+        base lacks. Called twice, it does it again.
         """
         ...
 

@@ -19,7 +19,7 @@ import pytest
 from common import clock
 from common.errors import ChangeRefused, LoginRejected, MalformedSecret, PolicyRefused, TargetError
 from common.secret import Secret
-from common.target import ChangesPassword, ClonesUsers, Pair, Target
+from common.target import ChangesPassword, ClonesUsers, Pair, Proven, Target
 
 NASTY_NAMES = ["plain", "UPPER", "with blank", 'double"quote', "single'quote", "per%cent %s", "back\\slash", "ünïcødé"]
 NASTY_PASSWORDS = ["'", '"', "\\", "%s", " leading and trailing ", "é", "e\u0301", "🔑", "a=b host=x", "x" * 99]
@@ -215,8 +215,9 @@ class ClonesUsersContract(ResetsPasswordContract):
         for number in range(1, 5):
             user = pair.other(current.text("username"))
             pending = current.with_fields("pending", username=user, password=f"Password-{number}")
+            proven = Proven(clones.check(current))
             for _ in range(2):
-                clones.alternate(bench.admin, current, pending, pair, proven=False)
+                clones.alternate(bench.admin, current, pending, pair, proven)
                 clones.check_alternate(pending, pair)
                 assert bench.rights(pending) == rights
                 clones.check(current)
@@ -227,7 +228,8 @@ class ClonesUsersContract(ResetsPasswordContract):
         current = bench.user("plain", "Password-0")
         pair = Pair.of("plain")
         pending = current.with_fields("pending", username=pair.clone, password="Password-1")
-        _assert_guarded(lambda: clones.alternate(bench.admin, current, pending, pair, proven=False))
+        proven = Proven(clones.check(current))
+        _assert_guarded(lambda: clones.alternate(bench.admin, current, pending, pair, proven))
         with pytest.raises(LoginRejected):
             clones.check(pending)
 
@@ -238,15 +240,16 @@ class ClonesUsersContract(ResetsPasswordContract):
         current = bench.user("plain", "Password-0")
         pending = current.with_fields("pending", username="plain_clone", password="Password-1")
         with pytest.raises(ChangeRefused):  # TakeoverRefused, or for what it holds
-            clones.alternate(bench.admin, current, pending, Pair.of("plain"), proven=False)
+            clones.alternate(bench.admin, current, pending, Pair.of("plain"), Proven(clones.check(current)))
         clones.check(unrelated)
 
     def test_the_admin_is_never_the_other_user(self, bench: AdminBench, clones: ClonesUsers) -> None:
         """W5."""
         name = bench.admin.text("username")
         current = bench.admin.with_fields("x", username=f"{name}_clone", password="x")
+        own = clones.check(bench.admin)
         with pytest.raises(ChangeRefused):
-            clones.alternate(bench.admin, current, bench.admin, Pair.of(name), proven=True)
+            clones.alternate(bench.admin, current, bench.admin, Pair.of(name), Proven(own, own))
         clones.check(bench.admin)
 
     def test_two_turns_at_once(self, bench: AdminBench, clones: ClonesUsers) -> None:
@@ -254,11 +257,12 @@ class ClonesUsersContract(ResetsPasswordContract):
         current = bench.user("plain", "Password-0")
         pair = Pair.of("plain")
         pending = current.with_fields("pending", username=pair.clone, password="Password-1")
+        proven = Proven(clones.check(current))
         errors: list[TargetError] = []
 
         def turn() -> None:
             try:
-                clones.alternate(bench.admin, current, pending, pair, proven=False)
+                clones.alternate(bench.admin, current, pending, pair, proven)
             except TargetError as error:
                 errors.append(error)
 

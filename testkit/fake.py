@@ -11,7 +11,7 @@ from common import clock
 from common.errors import ChangeRefused, LoginRejected, TakeoverRefused, TargetUnavailable
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
-from common.target import Pair
+from common.target import Pair, Proven
 
 PORT = 7777
 
@@ -39,9 +39,10 @@ class FakeTarget:
         secret.text("password")
         return Account(secret.engine({"fake": "fake"}), secret.host(), secret.port(PORT), secret.text("username"))
 
-    def check(self, login: Secret) -> None:
+    def check(self, login: Secret) -> str:
         """The password is the user's."""
         self._user(login)
+        return login.text("username")
 
     def change_password(self, login: Secret, pending: Secret) -> None:
         """Of the user that logs in."""
@@ -69,14 +70,14 @@ class FakeTarget:
         """As long as on many a server."""
         return 64
 
-    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, *, proven: bool) -> None:
+    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, proven: Proven) -> None:
         """The clone gets the base's rights; pending's user gets its password, last."""
         with self._lock:
             self._user(admin)
             base, clone = self._other(admin, pair.base), self._other(admin, pair.clone)
             if base is None:
                 raise ChangeRefused("user-missing", f"There is no user {pair.base!r}.", "Create it.")
-            if clone is not None and clone.base != pair.base and not proven:
+            if clone is not None and clone.base != pair.base and proven.other is None:
                 raise TakeoverRefused("user-not-ours", f"{pair.clone!r} is not provably ours.", "Prove it.")
             if current.text("username") not in (pair.base, pair.clone):
                 raise TakeoverRefused("user-not-ours", "Current is neither of the two.", "Correct it.")

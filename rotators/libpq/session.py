@@ -103,7 +103,7 @@ class Session:
         except psycopg2.Error as error:
             raise statement_error(error, self._account) from None
         except TimeoutError:
-            raise network.silent(self._account) from None
+            raise network.stalled(self._account) from None
 
     def _connect(self) -> "psycopg2.extensions.connection":
         """An open connection, at the first of the host's addresses that answers; one login at most is tried."""

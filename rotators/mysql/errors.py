@@ -20,7 +20,7 @@ from common.errors import (
 from common.secret import Account
 
 
-def method_refused(account: Account) -> TargetError:
+def method_refused(account: object) -> TargetError:
     """The server asks for a method by which it would learn the password, or that we do not have."""
     return TargetError(
         "login-method",
@@ -32,7 +32,7 @@ def method_refused(account: Account) -> TargetError:
 
 
 _CONNECT: dict[tuple[int, ...], Callable[[Account], TargetError]] = {
-    (1045, 1698): lambda account: LoginRejected(
+    (1045, 1698, 4150): lambda account: LoginRejected(
         "login-rejected", f"The server refuses the password of {account}.", "See which version of the secret was tried."
     ),
     (3118, 3955, 4151): lambda account: TargetError(
@@ -80,14 +80,16 @@ def _by_number(number: int, account: Account) -> TargetError:
     for numbers, make in _CONNECT.items():
         if number in numbers:
             return make(account)
-    # Going on to the next credential is safe: only a login that succeeds acts.
-    return LoginRejected(
-        "login-refused",
-        f"The server refuses {account} (error {number}).",
-        "MySQL's or MariaDB's error reference says what the number means.",
+    # Nothing is known of the password: with two of them, to go on to the next credential would replace the right one.
+    return TargetUnavailable(
+        "target-refuses",
+        f"The server turns {account} away, and does not say that its password is wrong (error {number}).",
+        "MySQL's or MariaDB's error reference says what the number means; the server's log has more.",
     )
 
 
+CANNOT_USER = 1396  # MariaDB: of what it means, only SHOW WARNINGS tells
+VOID = (1054, 1146, 1305, 1049)  # a column, table, routine or database that is gone, on which a right is still held
 NOT_PRIMARY = 3891  # REPLACE names a password that is not the primary one
 CURRENT_REQUIRED = 3892  # PASSWORD REQUIRE CURRENT
 RETAIN_FORBIDDEN = 1227
@@ -106,7 +108,7 @@ def statement_error(number: int, account: Account) -> TargetError:
         which = "password history (or reuse interval)" if number == 3638 else "password policy"  # noqa: PLR2004
         return PolicyRefused(
             "password-refused",
-            f"The server's {which} refuses the new password of {account} (error {number}).",
+            f"The server's {which} refuses the new password, as {account} sets it (error {number}).",
             "Adjust the tag rotation:password-length or rotation:password-profile to the server's policy.",
         )
     if number in _READ_ONLY:

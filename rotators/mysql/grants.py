@@ -40,6 +40,14 @@ class Right:
             return f"GRANT USAGE ON {self.on} TO {account} WITH GRANT OPTION"
         return f"GRANT {self.privilege} ON {self.on} TO {account}" + (" WITH GRANT OPTION" if self.option else "")
 
+    def less(self, account: str) -> str:
+        """The statement by which an account has no more of it than others: a right is taken, a restriction set."""
+        return self.grant(account) if self.restricted else self.revoke(account)
+
+    def more(self, account: str) -> str:
+        """The statement by which an account has as much of it as others: a right is given, a restriction lifted."""
+        return self.revoke(account) if self.restricted else self.grant(account)
+
     def revoke(self, account: str) -> str:
         """The statement that takes it away."""
         if self.restricted:
@@ -49,6 +57,12 @@ class Right:
         if self.privilege == "DEFAULT ROLE":
             return f"SET DEFAULT ROLE NONE FOR {account}"
         return f"REVOKE {self.privilege} ON {self.on} FROM {account}"
+
+
+def beyond(held: frozenset[Right], own: frozenset[Right]) -> list[Right]:
+    """What `held` allows and `own` does not: rights that only it has, and restrictions that it lacks."""
+    more = {right for right in held - own if not right.restricted}
+    return sorted(more | {right for right in own - held if right.restricted})
 
 
 def parse_grants(rows: Iterable[str]) -> frozenset[Right]:

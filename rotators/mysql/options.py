@@ -21,14 +21,16 @@ _OF_MYSQL = {
     "FAILED_LOGIN_ATTEMPTS": "0",
     "PASSWORD_LOCK_TIME": "0",
 }
-_LIMITS = tuple(name for name in _DEFAULTS if name.startswith("MAX_"))
-_NAMES = (*_DEFAULTS, *_OF_MYSQL, "WITH", "ACCOUNT", "DEFAULT ROLE", "ATTRIBUTE", "COMMENT")
+_OF_MARIADB = {"MAX_STATEMENT_TIME": "0"}
+_LIMITS = (*(name for name in _DEFAULTS if name.startswith("MAX_")), *_OF_MARIADB)
+_NAMES = (*_DEFAULTS, *_OF_MYSQL, *_OF_MARIADB, "WITH", "ACCOUNT", "DEFAULT ROLE", "ATTRIBUTE", "COMMENT")
 
 
 @dataclass(frozen=True)
 class Options:
     """An account's options. plugin: how it logs in. kept: what a clone has as its base has it. roles: its default ones.
 
+    locked: whether it may not log in. expired: whether its password must be changed first.
     A lock and an expiry that has come are of the one account only, and attributes and comments mean nothing to the
     server: none of these is kept
     """
@@ -36,10 +38,12 @@ class Options:
     plugin: str
     kept: tuple[tuple[str, str], ...]
     roles: frozenset[str]
+    locked: bool = False
+    expired: bool = False
 
     def instead_of(self, other: "Options | None") -> str:
         """As they stand in ALTER USER (or CREATE USER, instead of none), as far as they are not the other's."""
-        before = dict(other.kept) if other else _DEFAULTS | _OF_MYSQL
+        before = dict(other.kept) if other else _DEFAULTS | _OF_MYSQL | _OF_MARIADB
         changed = {name: value for name, value in self.kept if before[name] != value}
         require = [f"REQUIRE {changed.pop('REQUIRE')}"] if "REQUIRE" in changed else []
         limits = [f"{name} {changed.pop(name)}" for name in _LIMITS if name in changed]
@@ -55,10 +59,15 @@ def parse_options(row: str, *, mariadb: bool) -> Options:
     at = words.index("IDENTIFIED") if "IDENTIFIED" in words else len(words)
     plugin, rest = _method(words[at + 1 :])
     said = _sections(rest)
-    kept = {name: said.get(name, default) for name, default in (_DEFAULTS | ({} if mariadb else _OF_MYSQL)).items()}
-    kept["PASSWORD EXPIRE"] = kept["PASSWORD EXPIRE"] or "DEFAULT"  # alone it says that it has come
+    defaults = _DEFAULTS | (_OF_MARIADB if mariadb else _OF_MYSQL)
+    kept = {name: said.get(name, default) for name, default in defaults.items()}
+    if mariadb:
+        kept["MAX_STATEMENT_TIME"] = f"{float(kept['MAX_STATEMENT_TIME'].replace(' ', '')):g}"
+    expired = kept["PASSWORD EXPIRE"] == ""  # it has come, which says nothing of how often it does
+    kept["PASSWORD EXPIRE"] = kept["PASSWORD EXPIRE"] or "DEFAULT"
     roles = said.get("DEFAULT ROLE", "")
-    return Options(plugin, tuple(kept.items()), frozenset(joined(one) for one in listed(tokens(roles)) if one))
+    default = frozenset(joined(one) for one in listed(tokens(roles)) if one)
+    return Options(plugin, tuple(kept.items()), default, said.get("ACCOUNT") == "LOCK", expired)
 
 
 def _method(words: list[str]) -> tuple[str, list[str]]:

@@ -27,6 +27,16 @@ def set_all(session: Session, names: list[str], password: str, suffix: str = "")
         session.run(plain)
 
 
+def create(session: Session, account: str, plugin: str, password: str, options: str) -> None:
+    """CREATE USER with a password, unless another delivery has made it meanwhile."""
+    made, text = f"CREATE USER IF NOT EXISTS {account} IDENTIFIED", session.text(password)
+    if session.is_mariadb:
+        hashed = f"{made} BY PASSWORD {native_hash(session, password)} {options}"
+        _run_hashed(session, hashed, f"{made} BY {text} {options}")
+    else:
+        session.run(f"{made} WITH {plugin} BY {text} {options}")
+
+
 def native_hash(session: Session, password: str) -> str:
     """By mysql_native_password, as it stands in a statement."""
     return session.text("*" + sha1(sha1(password.encode()).digest()).hexdigest().upper())  # noqa: S324  that is the method

@@ -22,11 +22,12 @@ from pymysql.connections import Connection
 from common import clock, network, tls
 from common.errors import LoginRejected
 from common.secret import Account, Secret
-from rotators.mysql.errors import connect_error, method_refused, number_of, statement_error
+from rotators.mysql.errors import CANNOT_USER, connect_error, method_refused, number_of, statement_error
 
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
 SERVER_HEADSTART = 2.0  # seconds by which the server gives up before we do
+LOCKS = 3  # that ALTER USER waits for, one after the other: the global read lock, the backup lock, the rights' tables
 # Methods by which the server learns the password itself, or that want a library that we do not ship.
 REFUSED_METHODS = ("mysql_clear_password", "dialog", "mysql_old_password", "client_ed25519", "parsec")
 
@@ -65,8 +66,10 @@ class Session:
         seconds = int(self._server_seconds)
         greeted: str = self.connection.server_version  # type: ignore[attr-defined]  # its stubs lack it
         self.version = greeted.removeprefix("5.5.5-")  # MariaDB says it first, for replicas of old
-        # MariaDB's own lock waits do not all heed lock_wait_timeout.
-        limit = f"lock_wait_timeout = {seconds}" + (f", max_statement_time = {seconds}" if self.is_mariadb else "")
+        # A statement may wait for several locks, one after the other: each has its part. MariaDB's do not all heed it.
+        wait = max(seconds // LOCKS, 1)
+        limit = f"lock_wait_timeout = {wait}, innodb_lock_wait_timeout = {wait}"
+        limit += f", max_statement_time = {seconds}" if self.is_mariadb else ""
         self.run(f"SET SESSION sql_mode = '', autocommit = 1, {limit}")
         ((who,),) = self.run("SELECT CURRENT_USER()")
         # An anonymous account ('') or a proxied one is not the secret's user. A host holds no @, a user may.
@@ -121,9 +124,20 @@ class Session:
                     return tuple(cursor.fetchall()), None
             except (pymysql.MySQLError, OSError, RuntimeError) as error:  # RuntimeError: it was asked for a local file
                 number = number_of(error)
+                if number == CANNOT_USER and self.is_mariadb:
+                    number = self._warned(number)
                 if number in numbers:
                     return (), number
-                raise (network.silent(self._account) if expired() else statement_error(number, self._account)) from None
+                raise (
+                    network.stalled(self._account) if expired() else statement_error(number, self._account)
+                ) from None
+
+    def _warned(self, number: int) -> int:
+        """The number of the first error that SHOW WARNINGS has; this one, where it has none."""
+        with suppress(pymysql.MySQLError, OSError), self.connection.cursor() as cursor:
+            cursor.execute("SHOW WARNINGS")
+            return next((int(code) for level, code, _ in cursor.fetchall() if level == "Error"), number)
+        return number
 
 
 def connect(login: Secret, account: Account) -> "Connection[Any]":

@@ -6,7 +6,7 @@ from common import clock
 from common.errors import ChangeForbidden, DualRefused, NotPrimary
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
-from common.target import Pair
+from common.target import Pair, Proven
 from rotators.mysql import accounts, passwords
 from rotators.mysql.clone import Turn
 from rotators.mysql.errors import CURRENT_REQUIRED, NOT_PRIMARY, RETAIN_FORBIDDEN
@@ -33,16 +33,18 @@ class MySql:
             user=secret.text("username"),
         )
         secret.text("password")
+        if account.user.endswith(" "):
+            raise secret.wrong("username", "ends in a blank, which the server may ignore when it compares names")
         if len(account.user) > self.longest_username(secret):
             raise secret.wrong("username", f"is longer than {self.longest_username(secret)} characters")
         if secret.tls and secret.get("tls_server_name") is not None:
             secret.host("tls_server_name")
         return account
 
-    def check(self, login: Secret) -> None:
-        """Log in; the session makes sure that the server says it is that user."""
-        with Session(login, self.account(login)):
-            pass
+    def check(self, login: Secret) -> str:
+        """Log in; the session makes sure that the server says it is that user. The host that its account is for."""
+        with Session(login, self.account(login)) as session:
+            return session.host
 
     def change_password(self, login: Secret, pending: Secret) -> None:
         """Of the account that logs in; where there is an admin, he does it, for all the user's hosts (S1b).
@@ -78,7 +80,7 @@ class MySql:
         """MySQL's or MariaDB's."""
         return LONGEST_NAMES[secret.engine(ENGINES)]
 
-    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, *, proven: bool) -> None:
+    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, proven: Proven) -> None:
         """A2 and A3 (clone.py)."""
         with Session(admin, self.account(admin)) as session:
             turn = Turn(session, pair, current.text("username"), pending.text("password"), proven)

@@ -8,7 +8,7 @@ from common import clock
 from common.errors import TargetError
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
-from common.target import Pair
+from common.target import Pair, Proven
 from rotators.postgres import clone, roles
 from rotators.postgres.session import Session
 
@@ -40,10 +40,10 @@ class Postgres:
         _check_options(secret)
         return account
 
-    def check(self, login: Secret) -> None:
+    def check(self, login: Secret) -> str:
         """Log in; the session makes sure that the server says it is that user."""
-        with Session(login, self.account(login)):
-            pass
+        with Session(login, self.account(login)) as session:
+            return session.user
 
     def change_password(self, login: Secret, pending: Secret) -> None:
         """ALTER ROLE by the role's own name: CURRENT_USER would be another one in the session of an alias."""
@@ -67,11 +67,11 @@ class Postgres:
                 remedy=f"GRANT {roles.quoted(user)} TO {roles.quoted(admin.text('username'))} WITH ADMIN OPTION",
             )
 
-    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, *, proven: bool) -> None:
+    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, proven: Proven) -> None:
         """A2 and A3. The clone is a login alias: a member of the base, set to it (clone.py)."""
         with Session(admin, self.account(admin)) as session:
             verifier = session.verifier(pending.text("password"), pending.text("username"))
-            turn = clone.Turn(session, pair, admin, current.text("username"), proven=proven)
+            turn = clone.Turn(session, pair, admin, current.text("username"), proven.other is not None)
             if pending.text("username") == pair.clone:
                 turn.to_clone(verifier)
             else:

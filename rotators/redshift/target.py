@@ -9,7 +9,7 @@ from common import clock
 from common.errors import PolicyRefused
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
-from common.target import Pair
+from common.target import Pair, Proven
 from rotators.redshift import users
 from rotators.redshift.clone import Turn
 from rotators.redshift.session import Session, stored
@@ -48,10 +48,10 @@ class Redshift:
             secret.host("tls_server_name")
         return account
 
-    def check(self, login: Secret) -> None:
+    def check(self, login: Secret) -> str:
         """Log in; the session makes sure that the server says it is that user."""
-        with Session(login, self.account(login)):
-            pass
+        with Session(login, self.account(login)) as session:
+            return session.user
 
     def change_password(self, login: Secret, pending: Secret) -> None:
         """ALTER USER by the user itself."""
@@ -71,7 +71,7 @@ class Redshift:
             with users.admins(session, f"change the password of {user!r}"):
                 session.run(_password(user, pending))
 
-    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, *, proven: bool) -> None:
+    def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, proven: Proven) -> None:
         """A2 and A3 (clone.py), with a session in each database of the cluster."""
         self._require_allowed(pending)
         with ExitStack() as stack:
@@ -80,7 +80,7 @@ class Redshift:
                 stack.enter_context(main.elsewhere(admin.with_fields(f"{admin.name} in {database!r}", dbname=database)))
                 for database in users.further_databases(main)
             ]
-            turn = Turn((main, *others), pair, current.text("username"), proven=proven)
+            turn = Turn((main, *others), pair, current.text("username"), proven.other is not None)
             turn.take(pending.text("username"), stored(pending.text("password"), pending.text("username")))
 
     def check_alternate(self, login: Secret, pair: Pair) -> None:  # noqa: ARG002  a user does not see the other one's rights

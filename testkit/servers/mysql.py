@@ -191,7 +191,8 @@ class MySqlServer:
     def drop_users(self, keep: set[tuple[str, str]]) -> None:
         """Every account but these."""
         for user, host in sorted(self.users() - keep):
-            self.run("DROP USER %s@%s", user, host) if host else self.run("DROP ROLE %s", user)
+            is_role = not host and self.flavour == "mariadb"
+            self.run("DROP ROLE %s", user) if is_role else self.run("DROP USER %s@%s", user, host)
 
     @contextmanager
     def unlogged(self) -> Iterator[None]:

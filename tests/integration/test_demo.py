@@ -117,7 +117,7 @@ def test_piped_it_is_readable_and_every_promise_holds() -> None:
     ("more", "says"),
     [
         ("", "Rotation 1 (single-user) failed: LoginRejected"),
-        ("target.Postgres.check = lambda *_: None", "AWSCURRENT does not log in after rotation 1 (single-user)."),
+        ("target.Postgres.check = lambda *_: 'shop'", "AWSCURRENT does not log in after rotation 1 (single-user)."),
     ],
     ids=["a rotation fails", "a rotation says that it succeeded"],
 )

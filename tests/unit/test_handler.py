@@ -31,12 +31,13 @@ class Broken:
         """The user, at no server."""
         return Account("broken", "db", 1, secret.text("username"))
 
-    def check(self, login: Secret) -> None:
+    def check(self, login: Secret) -> str:
         """As told."""
         assert login["password"]
         self.calls += 1
         if self.failure:
             raise self.failure
+        return login.text("username")
 
     def change_password(self, login: Secret, pending: Secret) -> None:
         """As told."""

@@ -154,6 +154,18 @@ class Secret(Mapping[str, object]):
             )
         return families[engine]
 
+    def account(self, families: Mapping[str, str], port: int) -> Account:
+        """Who logs in where: the fields engine (of {engine: family}), host, port (this one where it is absent), username.
+
+        Checks what else a login needs too: password, ssl, tls_server_name
+        """
+        host = self.host().lower().removesuffix(".")
+        account = Account(self.engine(families), host, self.port(default=port), self.text("username"))
+        self.text("password")
+        if self.tls and self.get("tls_server_name") is not None:
+            self.host("tls_server_name")
+        return account
+
     def wrong(self, field: str, how: str) -> MalformedSecret:
         """The error for a field that makes no sense; its value is not shown, it may be anything."""
         return MalformedSecret(

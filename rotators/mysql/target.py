@@ -26,19 +26,11 @@ class MySql:
 
     def account(self, secret: Secret) -> Account:
         """The account of the secret's fields engine, host, port (3306), username; checks password and ssl too."""
-        account = Account(
-            server_kind=secret.engine(ENGINES),
-            host=secret.host().lower().removesuffix("."),
-            port=secret.port(default=3306),
-            user=secret.text("username"),
-        )
-        secret.text("password")
+        account = secret.account(ENGINES, port=3306)
         if account.user.endswith(" "):
             raise secret.wrong("username", "ends in a blank, which the server may ignore when it compares names")
         if len(account.user) > self.longest_username(secret):
             raise secret.wrong("username", f"is longer than {self.longest_username(secret)} characters")
-        if secret.tls and secret.get("tls_server_name") is not None:
-            secret.host("tls_server_name")
         return account
 
     def check(self, login: Secret) -> str:

@@ -31,13 +31,10 @@ class Postgres:
 
     def account(self, secret: Secret) -> Account:
         """The account of the secret's fields engine, host, port (5432), username; checks password, dbname, ssl too."""
-        account = Account(
-            server_kind=secret.engine(ENGINES),
-            host=secret.host().lower().removesuffix("."),
-            port=secret.port(default=5432),
-            user=secret.text("username"),
-        )
-        _check_options(secret)
+        account = secret.account(ENGINES, port=5432)
+        for field in ("username", "dbname"):
+            if len(secret.text_or(field, "").encode()) > LONGEST_NAME:
+                raise secret.wrong(field, f"is longer than PostgreSQL's {LONGEST_NAME} bytes")
         return account
 
     def check(self, login: Secret) -> str:
@@ -86,13 +83,3 @@ class Postgres:
                     f"{pair.clone!r} logs in, but is no member of {pair.base!r}, whose rights it should have.",
                     f"GRANT {roles.quoted(pair.base)} TO {roles.quoted(pair.clone)}, then rotate.",
                 )
-
-
-def _check_options(secret: Secret) -> None:
-    """The fields that a login needs beside the account: password, dbname, ssl, tls_server_name."""
-    secret.text("password")
-    for field in ("username", "dbname"):
-        if len(secret.text_or(field, "").encode()) > LONGEST_NAME:
-            raise secret.wrong(field, f"is longer than PostgreSQL's {LONGEST_NAME} bytes")
-    if secret.tls and secret.get("tls_server_name") is not None:
-        secret.host("tls_server_name")

@@ -34,18 +34,10 @@ class Redshift:
 
     def account(self, secret: Secret) -> Account:
         """The account of the secret's fields engine, host, port (5439), username; checks password, dbname, ssl too."""
-        account = Account(
-            server_kind=secret.engine(ENGINES),
-            host=secret.host().lower().removesuffix("."),
-            port=secret.port(default=5439),
-            user=secret.text("username"),
-        )
-        secret.text("password")
+        account = secret.account(ENGINES, port=5439)
         for field in ("username", "dbname"):
             if len(secret.text_or(field, "").encode()) > LONGEST_NAME:
                 raise secret.wrong(field, f"is longer than Redshift's {LONGEST_NAME} bytes")
-        if secret.tls and secret.get("tls_server_name") is not None:
-            secret.host("tls_server_name")
         return account
 
     def check(self, login: Secret) -> str:

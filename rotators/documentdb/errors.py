@@ -1,0 +1,116 @@
+"""PyMongo's exceptions in our words: the one place that reads the server's error codes. Its texts are never read.
+
+Codes: MongoDB's "Error Codes" (src/mongo/base/error_codes.yml); DocumentDB answers with the same ones.
+"""
+
+import ssl
+from collections.abc import Iterator
+
+from pymongo.errors import ConfigurationError, NetworkTimeout, OperationFailure, PyMongoError
+
+from common import network, tls
+from common.errors import (
+    ChangeForbidden,
+    ChangeRefused,
+    LoginRejected,
+    PolicyRefused,
+    TargetError,
+    TargetUnavailable,
+)
+from common.secret import Account
+
+REJECTED = 18  # AuthenticationFailed
+_FORBIDDEN = {13, 8000}  # Unauthorized; AtlasError
+_NOT_PRIMARY = {10107, 13435, 10058, 11602, 13436}
+_INTERRUPTED = {6, 7, 50, 89, 91, 189, 202, 262, 9001, 11600, 112, 24, 46, 225}
+_BAD_VALUE = 2
+
+
+def login_error(error: PyMongoError, account: Account) -> TargetError:
+    """What a failed connect or login means."""
+    if isinstance(error, OperationFailure):
+        if error.code == REJECTED:
+            return LoginRejected(
+                "login-rejected",
+                f"The server refuses the password of {account}.",
+                "See which version of the secret was tried.",
+            )
+        return TargetUnavailable(
+            "target-refuses",
+            f"The server turns {account} away, and does not say that its password is wrong (code {error.code}).",
+            "MongoDB's list of error codes says what it means; the server's log has more.",
+        )
+    if isinstance(error, ConfigurationError):
+        return TargetError(
+            "login-method",
+            f"The server wants {account} to log in by another method than SCRAM; no password was sent.",
+            "A user of IAM (MONGODB-AWS), X.509 or LDAP has no password to rotate.",
+        )
+    return _unreachable(error, account)
+
+
+def _unreachable(error: BaseException, account: Account) -> TargetError:
+    """By the kinds of the exceptions that led to it, never by their texts."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            mismatch = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
+            return tls.wrong_name(account) if cause.verify_code in mismatch else tls.untrusted(account)
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return tls.failed(account)
+    if any(isinstance(cause, TimeoutError | NetworkTimeout) for cause in causes):
+        return network.silent(account)
+    if any(isinstance(cause, ConnectionResetError | BrokenPipeError) for cause in causes):
+        return network.closed(account)
+    return network.unreachable(account)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception, what caused it, and what the driver has noted of each server."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.append(one)
+        yield one
+        details = getattr(one, "details", None)
+        described = getattr(details, "server_descriptions", None)
+        noted = [server.error for server in described().values() if server.error] if described else []
+        waiting += [found for found in (one.__cause__, one.__context__, *noted) if found is not None]
+
+
+def command_error(error: PyMongoError, account: Account) -> TargetError:
+    """What a failed command means."""
+    code = error.code if isinstance(error, OperationFailure) else None
+    if code in _NOT_PRIMARY:
+        return ChangeRefused(
+            "target-read-only",
+            f"{account.host}:{account.port} is read-only: a replica.",
+            "Put the cluster's (the primary's) endpoint into the secret's 'host'.",
+        )
+    if code in _FORBIDDEN:
+        return ChangeForbidden(
+            "change-forbidden",
+            f"The server does not let {account} do this (code {code}).",
+            "Grant it changeOwnPassword, or name an admin's secret by 'masterarn'.",
+        )
+    if code == _BAD_VALUE:
+        return PolicyRefused(
+            "password-refused",
+            f"The server refuses the new password, as {account} sets it (code {code}).",
+            "DocumentDB takes 8 to 100 printable ASCII characters without / \" and @: adjust the tags "
+            "rotation:password-length or rotation:password-profile.",
+        )
+    if code is None or code in _INTERRUPTED:
+        return TargetUnavailable(
+            "target-interrupted",
+            f"The server broke off a command of {account} (code {code or 'none: connection lost'}).",
+            "It is tried again. If it stays: look for failovers and restarts in the server's log at this time.",
+        )
+    return ChangeRefused(
+        "change-refused",
+        f"The server refuses a command of {account} (code {code}).",
+        "MongoDB's list of error codes says what it means; the server's log has the command.",
+    )

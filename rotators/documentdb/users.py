@@ -25,6 +25,11 @@ class User:
     restrictions: tuple[Any, ...]
 
     @property
+    def roles_and_restrictions(self) -> dict[str, Any]:
+        """What can be changed without a password."""
+        return {name: value for name, value in self.fields.items() if name != "mechanisms"}
+
+    @property
     def fields(self) -> dict[str, Any]:
         """What a clone has as its base has it, for createUser and updateUser."""
         found: dict[str, Any] = {"roles": [{"role": role, "db": db} for role, db in sorted(self.roles)]}
@@ -35,9 +40,8 @@ class User:
         return found
 
     def is_like(self, other: "User") -> bool:
-        """Whether it may do the same, and logs in the same way."""
-        mine, its = ((one.roles, one.mechanisms, one.restrictions) for one in (self, other))
-        return mine == its
+        """Whether it may do the same; the mechanisms are set with the password."""
+        return (self.roles, self.restrictions) == (other.roles, other.restrictions)
 
     def __str__(self) -> str:
         return f"'{self.name}' of the database {self.database!r}"

@@ -6,6 +6,7 @@ SETUP := $(VENV)/.ready
 # The functions: a logical id of template.yaml = its folder in rotators/, and those that it shares with others.
 PostgresRotator := postgres libpq
 MySqlRotator := mysql
+RedshiftRotator := redshift libpq
 
 # The section of samconfig.toml, for several stacks.
 STACK ?= default

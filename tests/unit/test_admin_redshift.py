@@ -42,7 +42,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer]:
     """What the next list will answer: its service, operation and field, then its pages. Each must be asked for."""
     monkeypatch.setenv("ADMIN_SECRETS", "*")
     queued: list[tuple[str, str, str, tuple[list[Any], ...]]] = []
-    real = boto3.client
+    real: Any = boto3.client
 
     def client(service: str, **more: Any) -> Any:
         made = real(service, **more)

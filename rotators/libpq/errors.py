@@ -52,7 +52,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
         tls.untrusted,
     ),
     (
-        ("no encryption",),
+        ("no encryption", "SSL off"),  # PostgreSQL from 14 on; before, and Redshift
         tls.required,
     ),
     (

@@ -15,7 +15,7 @@ from psycopg2 import sql
 from common import clock
 from common.errors import ChangeRefused, TakeoverRefused, TargetError
 from common.target import Pair
-from rotators.redshift.rights import Right, read_rights
+from rotators.redshift.rights import KINDS, OF_A_DATABASE, Right, read_rights
 from rotators.redshift.session import Session
 from rotators.redshift.users import User, admins, owned, quoted, read_user, require_resettable
 
@@ -43,7 +43,7 @@ class Turn:
         base = require_resettable(main, self.pair.base)
         clone = require_resettable(main, self.pair.clone) if read_user(main, self.pair.clone) else None
         self._require_lasting(base, clone)
-        held = [read_rights(session, self.pair.base, self.pair.clone) for session in self.sessions]
+        held = [self._held(session) for session in self.sessions]
         if pending == self.pair.base:
             self._require_nothing_of_its_own(base, clone, held)
             self._require_takeover(clone, base, held)
@@ -60,6 +60,11 @@ class Turn:
             self._sync(main, held[0])
             clone = self._sync_attributes(base)
             self._set_password(clone, password, until=base.valid_until)
+
+    def _held(self, session: Session) -> dict[str, frozenset[Right]]:
+        """What the two hold in a database; groups, roles and whatever else is the cluster's stand in the admin's own."""
+        kinds = KINDS if session is self.sessions[0] else OF_A_DATABASE
+        return read_rights(session, self.pair.base, self.pair.clone, kinds=kinds)
 
     def _require_lasting(self, base: User, clone: User | None) -> None:
         """Neither owns anything, which the other one could not alter, and the base has not expired."""
@@ -133,7 +138,7 @@ class Turn:
                 self._run(session, f"take {right} from the clone", right.revoke(self.pair.clone))
             for right in sorted(base - clone):
                 self._run(session, f"give {right} to the clone", right.grant(self.pair.clone))
-            held = read_rights(session, self.pair.base, self.pair.clone)
+            held = self._held(session)
         if held[self.pair.base] == held[self.pair.clone]:
             return
         base, clone = held[self.pair.base], held[self.pair.clone]

@@ -230,6 +230,26 @@ def test_what_is_inherited_stays_inherited(pair: World) -> None:
         pair.run("SELECT i FROM alt.whole", stage="AWSCURRENT")
 
 
+def test_what_is_the_cluster_s_is_given_once(pair: World) -> None:
+    """Groups, roles, IAM roles: in the admin's own database, in the transaction that sets the password; taken likewise."""
+    role = "ASSUMEROLE ON 'arn:aws:iam::123456789012:role/load'"
+    give = f"ALTER GROUP alt_group ADD USER {{app}}; GRANT ROLE alt_role TO {{app}}; GRANT {role} TO {{app}} FOR COPY"
+    take = f"ALTER GROUP alt_group DROP USER {{app}}; REVOKE ROLE alt_role FROM {{app}}; REVOKE {role} FROM {{app}} FOR COPY"
+    pair.run("GRANT SELECT ON public.orders TO {app}", dbname="sales")
+    for change, words in (
+        (give, ("ADD USER", "GRANT ROLE", "GRANT ASSUME")),
+        (take, ("DROP USER", "REVOKE ROLE", "REVOKE ASSUME")),
+    ):
+        pair.run(change)
+        before = len(pair.server.statements_of(ADMIN))
+        pair.rotated()
+        made = pair.server.statements_of(ADMIN)[before:]
+        last = len(made) - made[::-1].index("BEGIN")
+        for word in words:
+            assert [index >= last for index, statement in enumerate(made) if word in statement] == [True], word
+        pair.rotated()
+
+
 def test_budget(pair: World) -> None:
     """Eleven calls; three logins, and one for each further database; none of them refused; no password in a log."""
     pair.rotated()

@@ -114,8 +114,8 @@ class Prefixed(Redshift):
     def account(self, *args: Any) -> Account:
         return super().account(*map(self._named, args))
 
-    def check(self, *args: Any) -> None:
-        Redshift().check(*map(self._named, args))
+    def check(self, *args: Any) -> str:
+        return Redshift().check(*map(self._named, args))
 
     def change_password(self, *args: Any) -> None:
         Redshift().change_password(*map(self._named, args))

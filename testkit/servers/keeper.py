@@ -42,7 +42,7 @@ def keep(name: str, user: str) -> None:
             if not serve and not _answer(children.pop(), children):
                 return
     finally:
-        for child in children:
+        for child in reversed(children):  # what stands on another goes first
             _stop(child)
         shutil.rmtree(folder, ignore_errors=True)
 

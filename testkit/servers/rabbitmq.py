@@ -134,7 +134,7 @@ def rabbitmq_server(found: Program | Running) -> Iterator[RabbitMqServer]:
         return
     with keeper("rabbitmq", "" if found.image else None) as kept:
         folder = kept.folder
-        files = folder / "root.crt", folder / "rabbit.log"
+        files = folder / "root.crt", folder / "server.log"
         server = RabbitMqServer(free_port(), free_port(), secrets.token_hex(16), *files)
         _configure(kept, server)
         epmd = free_port()
@@ -170,9 +170,9 @@ management.ssl.keyfile = {folder}/server.key
 management.http_log_dir = {folder}/access
 default_user = {ROOT}
 default_pass = {server.password}
-log.console = false
-log.file = {server.log}
-log.file.level = debug
+log.console = true
+log.file = false
+log.console.level = info
 """
 
 

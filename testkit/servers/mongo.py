@@ -146,7 +146,7 @@ class MongoServer:
                 raise
             return True
 
-    def run(self, command: str, value: object = 1, **fields: object) -> dict[str, Any]:
+    def run(self, command: str, value: object = 1, **fields: Any) -> dict[str, Any]:
         """A command on `admin`, as root."""
         return self._root().admin.command(command, value, **fields)
 
@@ -285,7 +285,10 @@ def _ferret(found: FerretDb, kept: Keeper) -> MongoServer:
     server.run_sql("CREATE EXTENSION documentdb CASCADE")
     server.create_user(ROOT, server.password)
     kept.serve(
-        *(_readable(found.server, folder), f"--postgresql-url=postgres://postgres@127.0.0.1:{server.sql_port}/postgres?sslmode=disable"),
+        *(
+            _readable(found.server, folder),
+            f"--postgresql-url=postgres://postgres@127.0.0.1:{server.sql_port}/postgres?sslmode=disable",
+        ),
         *(f"--listen-tls=127.0.0.1:{server.port}", f"--listen-addr=127.0.0.1:{server.plain_port}"),
         *(f"--listen-tls-cert-file={certificate}", f"--listen-tls-key-file={key}"),
         *("--debug-addr=-", f"--state-dir={folder}", "--telemetry=disable", "--log-level=DEBUG"),

@@ -96,14 +96,16 @@ class NtfyServer:
         return _accepted(self.ask("GET", "/v1/account", login=(user, password)))
 
     def tokens(self, user: str, password: str) -> list[dict[str, Any]]:
-        """The user's tokens as the service lists them: token, label, expires (Unix seconds; 0 is never), last_access, …"""
+        """The user's tokens as the service lists them: token, last_access, label and expires where it has them (Unix seconds)."""
         answer = self.ask("GET", "/v1/account", login=(user, password))
         assert answer.status == 200, answer.text
         return list(answer.body.get("tokens", []))
 
     def issue(self, user: str, password: str, label: str) -> str:
         """A token that does not expire, made by hand."""
-        return str(_done(self.ask("POST", "/v1/account/token", {"label": label, "expires": 0}, (user, password)))["token"])
+        return str(
+            _done(self.ask("POST", "/v1/account/token", {"label": label, "expires": 0}, (user, password)))["token"]
+        )
 
     def create_user(self, user: str, password: str) -> None:
         """A user who may have tokens and do little else."""

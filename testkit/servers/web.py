@@ -42,7 +42,7 @@ class Web:
         return ssl.create_default_context(cafile=self.ca_file)
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """One request, on a connection of its own. headers: with _ for -"""
+        """One request, on a connection of its own. headers: their names with _ for the hyphen."""
         if self.ca_file is None:
             opened = HTTPConnection(self.host, self.port, timeout=SECONDS)
         else:

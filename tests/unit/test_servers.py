@@ -30,7 +30,7 @@ def test_a_url_that_says_too_little(url: str) -> None:
 
 def test_no_server_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """None, so that a test can be skipped with its reason."""
-    for name in ("MYSQL_TREE", "MYSQL_TEST_URL"):
+    for name in ("MYSQL_TREE", "SERVERS_TREE", "MYSQL_TEST_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
     assert find_mysql() is None

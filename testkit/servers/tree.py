@@ -35,11 +35,8 @@ class Tree:
     def resolve(self, path: Path) -> Path:
         """Where a link leads whose absolute targets are meant from the tree's root."""
         while path.is_symlink():
-            path = (
-                self.root / os.path.relpath(path.parent / path.readlink(), "/")
-                if path.readlink().is_absolute()
-                else path.parent / path.readlink()
-            )
+            to = path.readlink()
+            path = self.root / str(to).lstrip("/") if to.is_absolute() else path.parent / to
         return path
 
 

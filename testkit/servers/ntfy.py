@@ -38,9 +38,9 @@ class Program:
     words: tuple[str, ...]
     image: str = ""
 
-    def command(self, folder: Path, *words: str) -> tuple[str, ...]:
+    def command(self, folder: Path, *words: str, **environment: str) -> tuple[str, ...]:
         """The program with these words, as it is run in the folder."""
-        called = (*self.words, *words)
+        called = ("env", *(f"{name}={value}" for name, value in environment.items()), *self.words, *words)
         return in_container(self.image, called, folder) if self.image else called
 
 
@@ -160,8 +160,9 @@ def ntfy_server(found: Program | Running) -> Iterator[NtfyServer]:
         settings.write_text(_settings(server, folder))
         kept.give(settings, *authority.issue(folder, server.host))
         kept.serve(*found.command(folder, "serve", "--config", str(settings)), port=server.port)
-        first = found.command(folder, "user", "--config", str(settings), "add", "--role=admin", ROOT)
-        kept.run("env", f"NTFY_PASSWORD={server.password}", *first)  # into the file that the server has made
+        # Into the file that the server has made by now.
+        first = ("user", "--config", str(settings), "add", "--role=admin", ROOT)
+        kept.run(*found.command(folder, *first, NTFY_PASSWORD=server.password))
         yield server
 
 

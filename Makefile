@@ -6,18 +6,22 @@ SETUP := $(VENV)/.ready
 # The functions: a logical id of template.yaml = its folder in rotators/, and those that it shares with others.
 PostgresRotator := postgres libpq
 MySqlRotator := mysql
+RedshiftRotator := redshift libpq
 
 # The section of samconfig.toml, for several stacks.
 STACK ?= default
 export STACK
 
-.PHONY: demo test check format lock clean local build build-local deploy
+.PHONY: demo test verify-redshift check format lock clean local build build-local deploy
 
 demo: $(SETUP)   ## Rotate real credentials on this machine and watch it; TARGET=mysql, or mariadb, where there is one
 	@$(VENV)/bin/python -m demo $(TARGET)
 
 test: $(SETUP)   ## Every test that this machine can run, on two cores; some of them: make test ARGS=tests/unit
 	@$(VENV)/bin/python -m pytest $(or $(ARGS),-n 2 --dist loadgroup)
+
+verify-redshift: $(SETUP)  ## What the stand-in cannot prove, on a cluster of yours: HOST=… ADMIN_SECRET=… (rotators/redshift/README.md)
+	@$(VENV)/bin/python -m scripts.verify_redshift $(ARGS)
 
 check: $(SETUP)  ## Lint, format, types
 	$(VENV)/bin/ruff check .

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from testkit.keyservice import KeyService
+from testkit.servers.mongo import MongoServer, find_mongo, mongo_server
 from testkit.servers.mysql import MySqlServer, find_mariadb, find_mysql, mysql_server
+from testkit.servers.ntfy import NtfyServer, find_ntfy, ntfy_server
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
+from testkit.servers.rabbitmq import RabbitMqServer, find_rabbitmq, rabbitmq_server
 from testkit.servers.redshift import RedshiftServer, redshift_server
 from testkit.simulator import Simulator
 
@@ -120,6 +124,49 @@ def redshift() -> Iterator[RedshiftServer]:
     assert binaries is not None
     with redshift_server(binaries) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def mongo() -> Iterator[MongoServer]:
+    """MongoDB or FerretDB, by URL, PATH, tree or Docker (testkit/servers/mongo.py)."""
+    found = find_mongo()
+    if found is None:
+        no_server(
+            "no MongoDB: MONGO_TEST_URL names none, no mongod is on the PATH, no Docker has its image; "
+            "nor FerretDB with SERVERS_TREE's PostgreSQL"
+        )
+    assert found is not None
+    with mongo_server(found) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def ntfy() -> Iterator[NtfyServer]:
+    """ntfy, which issues tokens, by URL, tree, PATH or Docker (testkit/servers/ntfy.py)."""
+    found = find_ntfy()
+    if found is None:
+        no_server("no ntfy: neither NTFY_TEST_URL nor SERVERS_TREE names one, it is not on the PATH, no Docker has it")
+    assert found is not None
+    with ntfy_server(found) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMqServer]:
+    """RabbitMQ's management, where passwords are set over HTTP, by URL, Debian, PATH or Docker."""
+    found = find_rabbitmq()
+    if found is None:
+        no_server("no RabbitMQ: RABBITMQ_TEST_URL names none, it is not installed, no Docker has its image")
+    assert found is not None
+    with rabbitmq_server(found) as running:
+        yield running
+
+
+@pytest.fixture
+def keyservice(tmp_path: Path) -> Iterator[KeyService]:
+    """A key service of our own, by TLS, without keys or faults."""
+    with KeyService(tmp_path) as service:
+        yield service
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
         tls.untrusted,
     ),
     (
-        ("no encryption",),
+        ("no encryption", "SSL off"),  # PostgreSQL from 14 on; before, and Redshift
         tls.required,
     ),
     (
@@ -89,7 +89,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Account], TargetError]], ...] = (
         ),
     ),
     (
-        ("too many", "remaining connection slots", "the database system is"),
+        ("too many", "remaining connection slots", "connection limit", "the database system is"),
         lambda account: TargetUnavailable(
             "target-busy",
             f"{account.host}:{account.port} takes no connection for {account.user!r} at the moment.",
@@ -131,6 +131,7 @@ _UNAVAILABLE = ("08", "40", "53", "57", "58")  # connection, resources, operator
 _POLICY = "22023"  # invalid_parameter_value: what passwordcheck raises
 _FORBIDDEN = "42501"  # insufficient_privilege
 _LOCKED = "55P03"
+_DEPENDED_ON = "2BP01"  # dependent_objects_still_exist
 _READ_ONLY = "25006"
 
 
@@ -168,13 +169,19 @@ def statement_error(error: psycopg2.Error, account: Account) -> TargetError:
         return ChangeForbidden(
             "change-forbidden",
             f"The server does not let {account} do this (SQLSTATE {state}).",
-            "With rds.restrict_password_commands a role needs membership in rds_password to change its password; or name "
+            "PostgreSQL on RDS: with rds.restrict_password_commands a role needs membership in rds_password to change its password. Or name "
             "an admin's secret by 'masterarn'.",
+        )
+    if state == _DEPENDED_ON:
+        return ChangeRefused(
+            "grants-depend",
+            f"What is to be taken has been granted on by its holder, so {account} cannot take it.",
+            "REVOKE first what the holder has granted to others (SHOW GRANTS, or the views of privileges, name them), then rotate.",
         )
     return ChangeRefused(
         "change-refused",
         f"The server refuses a statement of {account} (SQLSTATE {state}).",
-        "PostgreSQL's manual, appendix A, says what the SQLSTATE means; the server's log has the statement.",
+        "PostgreSQL's manual, appendix A, says what the SQLSTATE means (Redshift's are the same); the server's log has the statement.",
     )
 
 

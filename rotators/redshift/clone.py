@@ -15,9 +15,9 @@ from psycopg2 import sql
 from common import clock
 from common.errors import ChangeRefused, TakeoverRefused, TargetError
 from common.target import Pair
-from rotators.redshift.rights import Right, read_rights
+from rotators.redshift.rights import KINDS, OF_A_DATABASE, Right, read_rights
 from rotators.redshift.session import Session
-from rotators.redshift.users import User, admins, owned, quoted, read_user, require_resettable
+from rotators.redshift.users import User, admins, owned, quoted, read_user, require_resettable, require_superuser
 
 Statement = tuple[str, sql.Composable]  # what it does, in words
 PASSES = 3  # a REVOKE on a table takes the rights on its columns with it: then they are granted again
@@ -40,16 +40,19 @@ class Turn:
         main = self.sessions[0]
         if self.current not in (self.pair.base, self.pair.clone):
             raise TakeoverRefused("user-not-ours", "AWSCURRENT's user is neither of the two.", "Correct 'username'.")
+        require_superuser(main)
         base = require_resettable(main, self.pair.base)
         clone = require_resettable(main, self.pair.clone) if read_user(main, self.pair.clone) else None
         self._require_lasting(base, clone)
-        held = [read_rights(session, self.pair.base, self.pair.clone) for session in self.sessions]
+        held = [self._held(session) for session in self.sessions]
         if pending == self.pair.base:
             self._require_nothing_of_its_own(base, clone, held)
             self._require_takeover(clone, base, held)
             self._set_password(base, password, until=None)
             return
         self._require_takeover(base, clone, held)
+        for right in [right for rights in held for right in rights[self.pair.base]]:
+            right.grant(self.pair.clone)  # raises before anything is changed, where it is one that we cannot give
         if clone is None:
             self._create()
         for session, rights in list(zip(self.sessions, held, strict=True))[1:]:
@@ -60,6 +63,11 @@ class Turn:
             self._sync(main, held[0])
             clone = self._sync_attributes(base)
             self._set_password(clone, password, until=base.valid_until)
+
+    def _held(self, session: Session) -> dict[str, frozenset[Right]]:
+        """What the two hold in a database; groups, roles and whatever else is the cluster's stand in the admin's own."""
+        kinds = KINDS if session is self.sessions[0] else OF_A_DATABASE
+        return read_rights(session, self.pair.base, self.pair.clone, kinds=kinds)
 
     def _require_lasting(self, base: User, clone: User | None) -> None:
         """Neither owns anything, which the other one could not alter, and the base has not expired."""
@@ -107,8 +115,8 @@ class Turn:
             f"{_text(s, right.grant(base.name))}, or {_text(s, right.revoke(self.pair.clone))}" for s, right in more
         ]
         commands += [
-            f"ALTER USER {quoted(base.name)} {power}, or ALTER USER {quoted(self.pair.clone)} {_WITHOUT[power]}"
-            for power in sorted(clone.powers - base.powers if clone else ())
+            f"ALTER USER {quoted(base.name)} {give}, or ALTER USER {quoted(self.pair.clone)} {take}"
+            for give, take in (clone.beyond(base) if clone else ())
         ]
         if commands:
             raise ChangeRefused(
@@ -133,7 +141,7 @@ class Turn:
                 self._run(session, f"take {right} from the clone", right.revoke(self.pair.clone))
             for right in sorted(base - clone):
                 self._run(session, f"give {right} to the clone", right.grant(self.pair.clone))
-            held = read_rights(session, self.pair.base, self.pair.clone)
+            held = self._held(session)
         if held[self.pair.base] == held[self.pair.clone]:
             return
         base, clone = held[self.pair.base], held[self.pair.clone]
@@ -188,9 +196,6 @@ class Turn:
     def _run(self, session: Session, what: str, statement: sql.Composable) -> None:
         with admins(session, what):
             session.run(statement)
-
-
-_WITHOUT = {"CREATEDB": "NOCREATEDB", "SYSLOG ACCESS UNRESTRICTED": "SYSLOG ACCESS RESTRICTED"}
 
 
 def _differs(pair: Pair, where: str) -> TargetError:

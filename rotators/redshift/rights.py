@@ -6,7 +6,7 @@ Developer Guide: each view's own, "GRANT", "REVOKE", "ALTER GROUP", "ALTER DEFAU
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from psycopg2 import sql
@@ -22,11 +22,13 @@ class Kind:
     read: a query whose rows are (user, privilege, WITH GRANT or ADMIN OPTION, what it is on …), for {users}
     grant, revoke: {0}, {1}, … are what it is on, {privilege} words, {user} who; {option} and {only} are what stands there
     for the option: where {only} takes the option alone off, the option is a right of its own
+    of_cluster: whether every database shows the same
     """
 
     read: str
     grant: str
     revoke: str
+    of_cluster: bool = False
 
 
 def _view(name: str, *columns: str, privilege: str = "privilege_type", where: str = "") -> str:
@@ -54,11 +56,13 @@ KINDS: dict[str, Kind] = {
         "WHERE u.usesysid = ANY(g.grolist) AND u.usename IN ({users})",
         "ALTER GROUP {0} ADD USER {user}",
         "ALTER GROUP {0} DROP USER {user}",
+        of_cluster=True,
     ),
     "role": Kind(
         "SELECT user_name, 'MEMBER', admin_option, role_name FROM pg_catalog.svv_user_grants WHERE user_name IN ({users})",
         "GRANT ROLE {0} TO {user}{option}",
         "REVOKE {only}ROLE {0} FROM {user}",
+        of_cluster=True,
     ),
     "database": Kind(
         _view("svv_database_privileges", "database_name", where=" AND privilege_scope = 'DATABASE'"),
@@ -103,10 +107,12 @@ KINDS: dict[str, Kind] = {
         _view("svv_iam_privileges", "iam_arn", privilege="command_type").replace("admin_option", "false"),
         "GRANT ASSUMEROLE ON {iam_role} TO {user} FOR {privilege}",
         "REVOKE ASSUMEROLE ON {iam_role} FROM {user} FOR {privilege}",
+        of_cluster=True,
     ),
     "datashare": Kind(
-        _view("svv_datashare_privileges", "datashare_name").replace("admin_option", "false"),
-        "GRANT {privilege} ON DATASHARE {0} TO {user}",
+        _view("svv_datashare_privileges", "datashare_name"),
+        # No page knows how to take the option alone: both are taken, and the right is given again.
+        "GRANT {privilege} ON DATASHARE {0} TO {user}{option}",
         "REVOKE {privilege} ON DATASHARE {0} FROM {user}",
     ),
     "RLS policy": Kind(
@@ -116,6 +122,7 @@ KINDS: dict[str, Kind] = {
         "DETACH RLS POLICY {0} ON {1}.{2} FROM {user}",
     ),
 }
+OF_A_DATABASE = {name: kind for name, kind in KINDS.items() if not kind.of_cluster}
 # What no statement of ours gives: (what it is, a query for whoever of {users} has it, and what).
 _ELSEWHERE = (
     (
@@ -134,6 +141,8 @@ _ELSEWHERE = (
     ),
 )
 _OBJECTS = {"RELATION": "TABLES", "FUNCTION": "FUNCTIONS", "PROCEDURE": "PROCEDURES"}
+# GRANT ALL leaves these two, which no GRANT of Redshift's names, and which allow nothing: it has neither rules nor triggers.
+_NOTHING = {"RULE", "TRIGGER"}
 _SPELLED = {"EXFUNC": "EXTERNAL FUNCTION"}
 _TYPE = r'(?:"char"|[a-z][a-z0-9_ ]*(?:\[\])?)'
 
@@ -177,8 +186,8 @@ class Right:
                 sql.SQL(" IN SCHEMA {}").format(sql.Identifier(self.on[1])) if self.on[1] else sql.SQL("")
             )
         if "{iam_role}" in template:
-            default = self.on[0] == "default-aws-iam-role"
-            parts["iam_role"] = sql.SQL("DEFAULT") if default else sql.Literal(self.on[0])
+            word = {"default-aws-iam-role": "DEFAULT", "ALL": "ALL"}.get(self.on[0])
+            parts["iam_role"] = sql.SQL(word) if word else sql.Literal(self.on[0])
         return sql.SQL(template).format(*map(sql.Identifier, self.on), **parts)
 
     def _words(self) -> sql.SQL:
@@ -186,6 +195,8 @@ class Right:
         right, _, objects = self.privilege.partition(" ON ")
         words = right.removesuffix(" PROCEDURE") + (f" ON {_OBJECTS.get(objects, '?')}" if objects else "")
         words = _SPELLED.get(words, words)
+        if self.kind == "language" and self.on == ("mlfunc",):  # how a cluster shows GRANT CREATE MODEL
+            raise self.unknown()
         if not re.fullmatch(r"[A-Z]+( [A-Z]+)*", words):
             raise self.unknown()
         return sql.SQL(words)
@@ -209,8 +220,8 @@ def _not_ours_to_give(what: str) -> ChangeRefused:
     )
 
 
-def read_rights(session: Session, *users: str) -> dict[str, frozenset[Right]]:
-    """What each of these users holds itself, as this session's database shows it.
+def read_rights(session: Session, *users: str, kinds: Mapping[str, Kind] = KINDS) -> dict[str, frozenset[Right]]:
+    """What each of these users holds itself, of these kinds, as this session's database shows it.
 
     ChangeRefused where that is what no statement of ours gives
     """
@@ -220,8 +231,10 @@ def read_rights(session: Session, *users: str) -> dict[str, frozenset[Right]]:
             raise _not_ours_to_give(f"{what} ({which}), held by {user!r}")
     procedures = set(session.run(sql.SQL(_PROCEDURES)))
     held: dict[str, set[Right]] = {user: set() for user in users}
-    for kind, how in KINDS.items():
+    for kind, how in kinds.items():
         for user, privilege, option, *on in session.run(sql.SQL(how.read).format(users=names)):
+            if privilege.partition(" ON ")[0] in _NOTHING:
+                continue
             if kind == "function" and tuple(on) in procedures:
                 privilege = f"{privilege} PROCEDURE"  # noqa: PLW2901
             held[user].update(_right(kind, tuple(on), privilege, option=option))

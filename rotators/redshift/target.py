@@ -58,6 +58,7 @@ class Redshift:
         self._require_allowed(pending)
         user = pending.text("username")
         with Session(admin, self.account(admin)) as session:
+            users.require_superuser(session)
             users.require_resettable(session, user)
             clock.before_change()
             with users.admins(session, f"change the password of {user!r}"):

@@ -1,5 +1,6 @@
 """Users as Redshift's catalog shows them to a superuser, and what an admin may do to them."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,10 +36,27 @@ class User:
         unrestricted = {"SYSLOG ACCESS UNRESTRICTED"} if self.syslog == "UNRESTRICTED" else set()
         return unrestricted | ({"CREATEDB"} if self.createdb else set())
 
+    def beyond(self, other: "User") -> list[tuple[str, str]]:
+        """What it has and the other lacks, as ALTER USER gives it to the other, and takes it from this one."""
+        found = [(power, _WITHOUT[power]) for power in sorted(self.powers - other.powers)]
+        missing = sorted(self.settings.keys() - other.settings.keys())
+        found += [(f"SET {name} TO {self.settings[name]}", f"RESET {name}") for name in missing]
+        if _number(self.connection_limit) > _number(other.connection_limit):
+            limits = (f"CONNECTION LIMIT {user.connection_limit}" for user in (self, other))
+            found.append((next(limits), next(limits)))
+        return found
+
     @property
     def attributes(self) -> tuple[object, ...]:
         """What a clone must have as its base has it."""
         return self.createdb, self.settings, self.connection_limit, self.syslog, self.session_timeout
+
+
+_WITHOUT = {"CREATEDB": "NOCREATEDB", "SYSLOG ACCESS UNRESTRICTED": "SYSLOG ACCESS RESTRICTED"}
+
+
+def _number(limit: str) -> float:
+    return int(limit) if limit.isdecimal() else math.inf
 
 
 def read_user(session: Session, name: str) -> User | None:
@@ -58,7 +76,7 @@ def read_user(session: Session, name: str) -> User | None:
         ).format(sql.Literal(fields[0]))
     )
     if not rest:
-        raise _no_superuser(session, f"see the attributes of {name!r}")
+        raise _no_superuser(session, f"see the attributes of {name!r}", "Nothing was changed.")
     ((limit, syslog, timeout),) = rest
     pairs = (line.partition("=") for line in settings or ())
     stored = {name: value for name, _, value in pairs}
@@ -121,7 +139,23 @@ def owned(session: Session, user: User) -> list[str]:
             "UNION ALL SELECT 'DATABASE', datname, '' FROM pg_catalog.pg_database WHERE datdba = {id} LIMIT 5"
         ).format(id=sql.Literal(user.id))
     )
+    more = (
+        "SELECT 'ROLE', role_name, '' FROM pg_catalog.svv_roles WHERE role_owner = {name}",
+        (
+            "SELECT 'DEFAULT PRIVILEGES', coalesce(schema_name, 'of all schemas'), '' FROM pg_catalog.svv_default_privileges "
+            "WHERE owner_type = 'user' AND owner_name = {name} LIMIT 1"
+        ),
+    )
+    for query in more:
+        rows += session.run(sql.SQL(query).format(name=sql.Literal(user.name)))
     return sorted(f"{kind} {'.'.join(quoted(name) for name in names if name)}" for kind, *names in rows)
+
+
+def require_superuser(session: Session) -> None:
+    """Nobody else sees all that the two users hold: what an admin does not see would be taken for what is not there."""
+    ((superuser,),) = session.run(sql.SQL("SELECT usesuper FROM pg_catalog.pg_user WHERE usename = SESSION_USER"))
+    if not superuser:
+        raise _no_superuser(session, "see what users hold", "Nothing was changed.")
 
 
 @contextmanager
@@ -133,10 +167,10 @@ def admins(session: Session, what: str) -> Iterator[None]:
         raise _no_superuser(session, what) from None
 
 
-def _no_superuser(session: Session, what: str) -> ChangeRefused:
+def _no_superuser(session: Session, what: str, so: str = "Its password was not changed.") -> ChangeRefused:
     return ChangeRefused(
         "admin-lacks-right",
-        f"The admin {session.user!r} may not {what}. Nothing was changed.",
+        f"The admin {session.user!r} may not {what}. {so}",
         f"Redshift lets superusers do all that a rotation does: as one, ALTER USER {quoted(session.user)} CREATEUSER;",
     )
 

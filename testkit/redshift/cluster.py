@@ -131,13 +131,13 @@ def _logged_in(client: socket.socket, backend: socket.socket, parameters: dict[s
     backend.sendall(wire.started(parameters))
     for kind, body in wire.answers(backend):
         shown, wanted = reported(body) if kind == b"S" else (body, True)
+        if kind in {b"E", b"Z"}:  # noted before the client knows
+            cluster.record.login(parameters.get("user", ""), client, succeeded=kind == b"Z")
         if wanted:
             client.sendall(wire.message(kind, shown))
         if kind == b"E":
-            cluster.record.login(parameters.get("user", ""), client, succeeded=False)
             return False
         if kind == b"R" and struct.unpack("!i", body[:4])[0] in {3, 5}:
             reply, password = wire.read(client)
             backend.sendall(wire.message(reply, password))
-    cluster.record.login(parameters.get("user", ""), client, succeeded=True)
     return True

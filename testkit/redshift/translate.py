@@ -47,10 +47,10 @@ def _assumerole(node: Node, names: Names) -> list[Step]:
 
 
 def _datashare(node: Node, names: Names) -> list[Step]:
-    """ALTER and SHARE of a datashare, which need not exist; WITH GRANT OPTION is not emulated."""
-    if any(names.identity(part).option for part in node.all("grantee")):
-        raise not_emulated("WITH GRANT OPTION on a datashare")
-    entries: list[object] = [[names.of(node.one("datashare")), node.one("share_right").words, False]]
+    """ALTER and SHARE of a datashare, which need not exist; a REVOKE takes the option with the right."""
+    options = {names.identity(part).option for part in node.all("grantee")} or {True, False}
+    share, right = names.of(node.one("datashare")), node.one("share_right").words
+    entries: list[object] = [[share, right, option] for option in sorted(options)]
     return rights.noted_for_identity(node, names, "datashare", entries, "grantee", "loser")
 
 

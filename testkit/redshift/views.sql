@@ -66,10 +66,11 @@ SELECT nspname::text AS namespace_name, relname::text AS relation_name, g.privil
        i.type AS identity_type, g.is_grantable AND i.type = 'user' AS admin_option
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = relnamespace,
      LATERAL (SELECT * FROM redshift_catalog.granted(relacl, relowner)
+              UNION ALL SELECT grantee, 'RULE', is_grantable FROM redshift_catalog.granted(relacl, relowner) WHERE privilege_type = 'TRIGGER'
               UNION ALL SELECT grantee, privilege, admin FROM extra WHERE kind = 'relation' AND object = c.oid) AS g,
      identities AS i
 WHERE i.oid = g.grantee AND c.oid >= 16384 AND relkind IN ('r', 'v', 'm', 'p') AND nspname !~ '^pg_|^information_schema$|^redshift_catalog$'
-  AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES', 'DROP', 'ALTER', 'TRUNCATE') AND redshift_catalog.sees_on_relations(g.grantee);
+  AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES', 'DROP', 'ALTER', 'TRUNCATE', 'RULE', 'TRIGGER') AND redshift_catalog.sees_on_relations(g.grantee);
 
 CREATE VIEW svv_column_privileges AS
 SELECT nspname::text AS namespace_name, relname::text AS relation_name, attname::text AS column_name, g.privilege_type, i.id AS identity_id,
@@ -129,8 +130,8 @@ FROM identities, jsonb_array_elements(coalesce(notes -> 'iam', '[]')) AS p WHERE
 
 CREATE VIEW svv_datashare_privileges AS
 SELECT p ->> 0 AS datashare_name, p ->> 1 AS privilege_type, id AS identity_id, name AS identity_name, type AS identity_type,
-       (p ->> 2)::boolean AS admin_option
-FROM identities, jsonb_array_elements(coalesce(notes -> 'datashare', '[]')) AS p WHERE redshift_catalog.sees(oid);
+       bool_or((p ->> 2)::boolean) AS admin_option
+FROM identities, jsonb_array_elements(coalesce(notes -> 'datashare', '[]')) AS p WHERE redshift_catalog.sees(oid) GROUP BY 1, 2, 3, 4, 5;
 
 CREATE VIEW svv_ml_model_privileges AS
 SELECT ''::text AS namespace_name, ''::text AS model_name, 0 AS model_version, ''::text AS privilege_type, 0 AS identity_id, ''::text AS identity_name,

@@ -42,7 +42,7 @@ def keep(name: str, user: str) -> None:
             if not serve and not _answer(children.pop(), children):
                 return
     finally:
-        for child in children:
+        for child in reversed(children):  # what stands on another goes first
             _stop(child)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -107,6 +107,7 @@ def _of_session(leader: int) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
-        signal.signal(ignored, signal.SIG_IGN)
+    for survived in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(survived, lambda *_: None)  # not SIG_IGN, which a server would inherit: Erlang's then heeds none
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     keep(*sys.argv[1:])

@@ -4,7 +4,7 @@ Where it comes from, the first that there is:
 
 - one that runs already and whose users may come and go, named by MYSQL_TEST_URL or MARIADB_TEST_URL:
   mysql://root:password@localhost:3306/?ca=/path/to/root.pem&log=/path/to/general.log
-- MySQL in a tree of another Debian release, whose root MYSQL_TREE names: it runs with its own libraries
+- MySQL in a tree of another Debian release, whose root MYSQL_TREE or SERVERS_TREE names: it runs with its own libraries
 - `mysqld`, `mariadbd` on the PATH
 - a container, where a Docker engine answers and has, or may pull, the image
 """
@@ -27,7 +27,9 @@ import pymysql
 from pymysql.connections import Connection
 
 from testkit.certificates import Authority
+from testkit.servers.containers import has_image, in_container
 from testkit.servers.process import free_port, keeper
+from testkit.servers.tree import tree_with
 
 ROOT = "root"
 Rows = tuple[tuple[Any, ...], ...]
@@ -49,16 +51,8 @@ class Program:
     image: str = ""
 
     def command(self, words: tuple[str, ...], folder: Path) -> tuple[str, ...]:
-        """These words as they are run: in a container, on the host's network, as the account that owns the folder.
-
-        Not as its process 1, which would not heed the signal that ends it
-        """
-        if not self.image:
-            return words
-        owner = folder.stat()
-        mine = ("--user", f"{owner.st_uid}:{owner.st_gid}", "-v", f"{folder}:{folder}", "-w", str(folder))
-        run = ("docker", "run", "--rm", "--network=host", "--pid=host", *mine, "--entrypoint", words[0], self.image)
-        return (*run, *words[1:])
+        """These words as they are run."""
+        return in_container(self.image, words, folder) if self.image else words
 
 
 @dataclass(frozen=True)
@@ -73,13 +67,10 @@ def find_mysql() -> Program | Running | None:
     """MySQL's own server."""
     if url := os.environ.get("MYSQL_TEST_URL"):
         return Running("mysql", url)
-    tree = os.environ.get("MYSQL_TREE", "")
-    if tree and Path(tree, "usr/sbin/mysqld").exists():
-        usr = Path(tree, "usr")
-        (libraries,) = [path.parent for path in usr.glob("lib/*/libc.so.6")]
-        (loader,) = list(libraries.glob("ld-linux-*.so.*"))
+    if tree := tree_with("usr/sbin/mysqld", "MYSQL_TREE") or tree_with("usr/sbin/mysqld"):
+        usr = tree.root / "usr"
         server = (
-            *(str(loader), "--library-path", f"{libraries}:{usr}/lib/mysql/private", str(usr / "sbin/mysqld")),
+            *tree.program("usr/sbin/mysqld", usr / "lib/mysql/private"),
             *("--no-defaults", f"--basedir={usr}", f"--plugin-dir={usr}/lib/mysql/plugin"),
             *(f"--lc-messages-dir={usr}/share/mysql", f"--character-sets-dir={usr}/share/mysql/charsets"),
         )
@@ -106,11 +97,7 @@ def find_mariadb() -> Program | Running | None:
 def _in_a_container(flavour: str, server: tuple[str, ...], install: tuple[str, ...]) -> Program | None:
     """Where a Docker engine answers that has the image or pulls it."""
     image = IMAGES[flavour]
-    for words in (("image", "inspect", image), ("pull", "-q", image)):
-        with suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(["docker", *words], capture_output=True, timeout=300, check=True)  # noqa: S607
-            return Program(flavour, server, install, image)
-    return None
+    return Program(flavour, server, install, image) if has_image(image) else None
 
 
 def _version(command: str) -> str:

@@ -279,6 +279,12 @@ PREFIX = 'connection to server at "db" (10.0.0.7), port 5432 failed: '
         ("SSL error: certificate signature failure", TargetError, "tls-failed"),
         ("SSL error: tlsv1 alert protocol version", TargetError, "tls-failed"),
         ("server closed the connection unexpectedly", TargetUnavailable, "target-closed"),
+        ('FATAL:  connection limit "500" exceeded for non-bootstrap users', TargetUnavailable, "target-busy"),
+        (
+            'FATAL:  no pg_hba.conf entry for host "::ffff:10.0.0.1", user "app", database "dev", SSL off',
+            TargetError,
+            "tls-required",
+        ),
     ],
 )
 def test_texts_of_failed_connects(text: str, kind: type[Exception], code: str) -> None:

@@ -16,7 +16,7 @@ from testkit.simulator import Simulator
 from tests.conftest import no_server
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = {"postgres": "PostgresRotator", "mysql": "MySqlRotator"}
+FUNCTIONS = {"postgres": "PostgresRotator", "mysql": "MySqlRotator", "redshift": "RedshiftRotator"}
 Start = Callable[..., EmulatedFunction]
 # What make hands down to what it runs, such as these tests; its own runs here must not see it.
 HANDED_DOWN = {

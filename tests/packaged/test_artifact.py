@@ -15,8 +15,9 @@ LARGEST = 24_000_000  # bytes, unzipped
 DRIVERS = {
     "postgres": {"psycopg2", "psycopg2_binary.libs"},
     "mysql": {"pymysql", "cryptography", "cffi", "_cffi_backend", "pycparser"},
+    "redshift": {"psycopg2", "psycopg2_binary.libs"},
 }
-SHARED = {"postgres": ("libpq",)}
+SHARED = {"postgres": ("libpq",), "redshift": ("libpq",)}
 
 
 @pytest.fixture(params=sorted(FUNCTIONS))

@@ -85,6 +85,8 @@ NO_CODES = {
     "aurora-mysql",
     "url-safe",
     "aurora-postgresql",
+    "default-aws-iam-role",
+    "redshift-serverless",
     "scram-sha-256",
     "verify-full",
 }

@@ -12,6 +12,11 @@ TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 ROTATORS = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"}
 ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
+# What endpoints.py asks of Redshift's two APIs.
+REDSHIFT = {
+    "redshift": ("DescribeClusters", "DescribeEndpointAccess"),
+    "redshift-serverless": ("ListEndpointAccess", "ListNamespaces", "ListWorkgroups"),
+}
 
 
 def of(rotator: str, kind: str) -> dict[str, Any]:
@@ -76,15 +81,21 @@ class TestRotator:
         }
 
     def test_its_role_reads_the_admins_that_the_parameter_names(self, rotator: str) -> None:
-        """And asks RDS which hosts are theirs; nothing of it where there is none."""
-        admins, rds = statements(rotator)["HasAdmins use-admins"]
+        """And asks RDS or Redshift which hosts are theirs; nothing of it where there is none."""
+        admins, lists = statements(rotator)["HasAdmins use-admins"]
         assert admins == {
             "Effect": "Allow",
             "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
             "Resource": {"Ref": "AdminSecrets"},
         }
-        assert rds["Action"] == ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
-        assert [one["Fn::Sub"].rpartition("}:")[2] for one in rds["Resource"]] == ["cluster:*", "db:*"]
+        if folder(rotator) == "redshift":
+            assert lists["Action"] == [f"redshift:{action}" for action in REDSHIFT["redshift"]] + [
+                f"redshift-serverless:{action}" for action in REDSHIFT["redshift-serverless"]
+            ]
+            assert lists["Resource"] == "*", "IAM knows no resource of the lists' entries"
+        else:
+            assert lists["Action"] == ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
+            assert [one["Fn::Sub"].rpartition("}:")[2] for one in lists["Resource"]] == ["cluster:*", "db:*"]
 
     def test_its_role_may_do_nothing_else(self, rotator: str) -> None:
         """But write its own log; and in a VPC its code may not do what Lambda does by the role."""
@@ -129,6 +140,25 @@ def test_every_parameter_is_used() -> None:
     assert [name for name in TEMPLATE["Parameters"] if not re.search(rf"!Ref {name}\b", body)] == []
 
 
-def test_the_function_has_time_for_its_own_waits() -> None:
-    """60 s: more than the longest of a step's waits together."""
+def test_what_redshift_s_function_asks_is_what_its_role_may() -> None:
+    """Each call of endpoints.py on Redshift's APIs, and no other."""
+    code = (ROOT / "common" / "endpoints.py").read_text()
+    for service, actions in REDSHIFT.items():
+        asked = re.findall(rf'_call\("{service}", "(\w+)"', code)
+        assert {name.title().replace("_", "") for name in asked} == set(actions)
+
+
+def test_the_functions_have_time_for_their_own_waits() -> None:
+    """60 s: more than the longest of a step's waits together; Redshift's has a session in each database."""
     assert TEMPLATE["Globals"]["Function"]["Timeout"] == 60
+    own = {folder(name): one["Properties"].get("Timeout") for name, one in ROTATORS.items()}
+    assert own == {"postgres": None, "mysql": None, "redshift": 120}
+
+
+def test_each_function_s_arn_and_role_are_outputs() -> None:
+    """For RotationLambdaARN and the policies of customer keys."""
+    assert {name: one["Value"]["Fn::GetAtt"] for name, one in TEMPLATE["Outputs"].items()} == {
+        f"{name.removesuffix('Rotator')}{kind}Arn": [f"{name.removesuffix('Rotator')}{kind}", "Arn"]
+        for name in ROTATORS
+        for kind in ("Rotator", "Role")
+    }

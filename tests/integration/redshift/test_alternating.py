@@ -26,7 +26,7 @@ VIEWS = {
     "svv_language_privileges": ("language_name, privilege_type, admin_option", "identity_name"),
     "svv_default_privileges": ("owner_name, schema_name, object_type, privilege_type, admin_option", "grantee_name"),
     "svv_iam_privileges": ("iam_arn, command_type", "identity_name"),
-    "svv_datashare_privileges": ("datashare_name, privilege_type", "identity_name"),
+    "svv_datashare_privileges": ("datashare_name, privilege_type, admin_option", "identity_name"),
     "svv_rls_attached_policy": ("polname, relschema, relname", "grantee"),
     "svv_user_grants": ("role_name, admin_option", "user_name"),
     "svv_user_info": ("createdb, superuser, connection_limit, syslog_access, session_timeout", "user_name"),
@@ -42,7 +42,9 @@ def catalog(world: World, user: str) -> dict[str, list[tuple[object, ...]]]:
         with closing(opened), opened.cursor() as cursor:
             for view, (columns, whose) in VIEWS.items():
                 cursor.execute(sql.SQL(f"SELECT {columns} FROM {view} WHERE {whose} = {{}}").format(sql.Literal(user)))
-                found[f"{dbname}: {view}"] = sorted(cursor.fetchall(), key=repr)
+                # RULE and TRIGGER come with ALL, are named by no GRANT, and allow nothing.
+                rows = [row for row in cursor.fetchall() if not {"RULE", "TRIGGER"} & {*map(str, row)}]
+                found[f"{dbname}: {view}"] = sorted(rows, key=repr)
     groups = sql.SQL("SELECT groname FROM pg_group, pg_user WHERE usesysid = ANY(grolist) AND usename = {}")
     found["groups"] = sorted(world.server.run(groups.format(sql.Literal(user))))
     return found
@@ -69,6 +71,7 @@ DEFAULT = "ALTER DEFAULT PRIVILEGES FOR USER alt_owner"
 KINDS = {
     "table": grants("svv_relation_privileges", "SELECT, DROP ON TABLE alt.whole"),
     "view": grants("svv_relation_privileges", "SELECT ON alt.shown"),
+    "all on a table": grants("svv_relation_privileges", "ALL ON TABLE alt.parts"),
     "table elsewhere": grants("svv_relation_privileges", "DELETE ON TABLE public.orders", "sales"),
     "schema": grants("svv_schema_privileges", "CREATE ON SCHEMA alt"),
     "schema's tables": grants("svv_schema_privileges", "SELECT FOR TABLES IN SCHEMA alt"),
@@ -116,8 +119,8 @@ KINDS = {
     ),
     "datashare": Kind(
         "svv_datashare_privileges",
-        "GRANT SHARE ON DATASHARE outward TO {app}",
-        "GRANT ALTER ON DATASHARE outward TO {app}",
+        "GRANT SHARE ON DATASHARE outward TO {app} WITH GRANT OPTION",
+        "GRANT ALTER ON DATASHARE outward TO {app}; REVOKE SHARE ON DATASHARE outward FROM {app}; GRANT SHARE ON DATASHARE outward TO {app}",
         "REVOKE SHARE ON DATASHARE outward FROM {app}; REVOKE ALTER ON DATASHARE outward FROM {app}",
     ),
     "RLS policy": Kind(
@@ -230,6 +233,26 @@ def test_what_is_inherited_stays_inherited(pair: World) -> None:
         pair.run("SELECT i FROM alt.whole", stage="AWSCURRENT")
 
 
+def test_what_is_the_cluster_s_is_given_once(pair: World) -> None:
+    """Groups, roles, IAM roles: in the admin's own database, in the transaction that sets the password; taken likewise."""
+    role = "ASSUMEROLE ON 'arn:aws:iam::123456789012:role/load'"
+    give = f"ALTER GROUP alt_group ADD USER {{app}}; GRANT ROLE alt_role TO {{app}}; GRANT {role} TO {{app}} FOR COPY"
+    take = f"ALTER GROUP alt_group DROP USER {{app}}; REVOKE ROLE alt_role FROM {{app}}; REVOKE {role} FROM {{app}} FOR COPY"
+    pair.run("GRANT SELECT ON public.orders TO {app}", dbname="sales")
+    for change, words in (
+        (give, ("ADD USER", "GRANT ROLE", "GRANT ASSUME")),
+        (take, ("DROP USER", "REVOKE ROLE", "REVOKE ASSUME")),
+    ):
+        pair.run(change)
+        before = len(pair.server.statements_of(ADMIN))
+        pair.rotated()
+        made = pair.server.statements_of(ADMIN)[before:]
+        last = len(made) - made[::-1].index("BEGIN")
+        for word in words:
+            assert [index >= last for index, statement in enumerate(made) if word in statement] == [True], word
+        pair.rotated()
+
+
 def test_budget(pair: World) -> None:
     """Eleven calls; three logins, and one for each further database; none of them refused; no password in a log."""
     pair.rotated()
@@ -246,7 +269,7 @@ def test_budget(pair: World) -> None:
 
 def test_valid_until_is_the_base_s(pair: World) -> None:
     """The clone's is set with its password; one that is past is refused."""
-    pair.run("ALTER USER {app} PASSWORD 'Canary-first-PASSWORD-1' VALID UNTIL '2099-01-02 03:04:05'")
+    pair.run("ALTER USER {app} PASSWORD 'Canary-first-PASSWORD-1' VALID UNTIL '2037-01-02 03:04:05'")
     pair.put(password="Canary-first-PASSWORD-1")
     pair.rotated()
     assert catalog(pair, pair.user)["dev: pg_user"] == catalog(pair, f"{pair.user}_clone")["dev: pg_user"]
@@ -401,13 +424,68 @@ class TestRefused:
         assert f"{pair.user}_clone" not in pair.server.identities()
 
     @pytest.mark.parametrize("whose", ["app", "clone"])
-    @pytest.mark.parametrize("what", ["TABLE alt.whole", "SCHEMA alt", "TABLE public.orders"])
+    @pytest.mark.parametrize(
+        "what",
+        [
+            "TABLE alt.whole",
+            "SCHEMA alt",
+            "TABLE public.orders",
+            "ROLE alt_role",
+            "DATABASE sales",
+            "FUNCTION",
+            "DEFAULT",
+        ],
+    )
     def test_owned_objects(self, pair: World, whose: str, what: str) -> None:
         """An owner's rights cannot be had twice on Redshift; the error names what is owned, and what to do."""
         pair.rotated()
-        pair.run(f"ALTER {what} OWNER TO {{{whose}}}", dbname="sales" if "orders" in what else "dev")
+        user = pair.user if whose == "app" else f"{pair.user}_clone"
+        if what == "FUNCTION":
+            pair.server.behind(f"ALTER FUNCTION alt.twice(integer, varchar) OWNER TO {user}")
+        elif what == "DEFAULT":
+            pair.run(f"ALTER DEFAULT PRIVILEGES FOR USER {{{whose}}} IN SCHEMA alt GRANT SELECT ON TABLES TO alt_owner")
+        else:
+            pair.run(f"ALTER {what} OWNER TO {{{whose}}}", dbname="sales" if "orders" in what else "dev")
         error = pair.refused("user-owns-objects")
-        assert '"alt"' in error or '"public"."orders"' in error
+        assert "alt" in error or "orders" in error or "sales" in error
+        assert pair.logs_in()
+
+    def test_w5_somebody_else_s_user_who_owns_a_role(self, pair: World) -> None:
+        """It could be granted to anybody."""
+        clone = f"{pair.user}_clone"
+        pair.server.create_user(clone, "somebody-elses")
+        pair.run("ALTER ROLE alt_role OWNER TO {clone}")
+        pair.refused("user-owns-objects")
+        assert pair.server.accepts(clone, "somebody-elses")
+
+    def test_settings_and_limits_that_only_the_clone_has(self, pair: World) -> None:
+        """The base's turn would promote it with less; what it has more is no hindrance."""
+        pair.rotated()
+        pair.run("ALTER USER {clone} SET search_path TO alt; ALTER USER {clone} CONNECTION LIMIT 50")
+        pair.run("ALTER USER {app} CONNECTION LIMIT 7; ALTER USER {app} SET query_group TO 'mine'")
+        error = pair.refused("clone-holds-rights")
+        assert "RESET search_path" in error
+        assert "CONNECTION LIMIT 7" in error
+        pair.run("ALTER USER {clone} RESET search_path; ALTER USER {clone} CONNECTION LIMIT 7")
+        pair.rotated()
+
+    def test_a_right_that_cannot_be_given(self, pair: World) -> None:
+        """Said before anything is changed, in whatever database the rest is."""
+        pair.server.behind('CREATE TYPE alt."odd; type" AS (i int)')
+        pair.server.behind("CREATE FUNCTION alt.odd(alt.\"odd; type\") RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        pair.server.behind(f'GRANT EXECUTE ON FUNCTION alt.odd(alt."odd; type") TO {pair.user}')
+        pair.run("GRANT SELECT ON public.orders TO {app}", dbname="sales")
+        pair.refused("right-unknown")
+        assert f"{pair.user}_clone" not in pair.server.identities()
+
+    def test_what_the_clone_has_granted_on(self, pair: World) -> None:
+        """It cannot be taken from it before that is taken back; the error says so."""
+        pair.run("GRANT USAGE ON SCHEMA alt TO {app}; GRANT SELECT ON alt.whole TO {app} WITH GRANT OPTION")
+        pair.rotated()
+        pair.run("GRANT SELECT ON alt.whole TO alt_owner", stage="AWSCURRENT")
+        pair.rotated()
+        pair.run("REVOKE GRANT OPTION FOR SELECT ON alt.whole FROM {app}")
+        pair.refused("grants-depend")
         assert pair.logs_in()
 
     def test_a_masking_policy_of_its_own(self, pair: World) -> None:

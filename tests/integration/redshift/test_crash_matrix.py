@@ -1,0 +1,93 @@
+"""The crash matrix of Redshift on the stand-in, whole: every death, every recovery, both strategies."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from testkit.crash.matrix import Scenario, Value
+from testkit.servers.redshift import RedshiftServer
+from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class RedshiftSubject:
+    """A user with a table of its own right, one by a group, one by a role, and one in a second database."""
+
+    server: RedshiftServer
+    port: int
+    admin_arn: str | None
+    user: str = field(default_factory=lambda: f"matrix_{next(_numbers)}")
+
+    def __post_init__(self) -> None:
+        self.server.create_user(self.user, "First-password-1")
+        self.server.run(
+            f"GRANT SELECT ON matrix_given TO {self.user}; ALTER GROUP matrix_group ADD USER {self.user}; "
+            f"GRANT ROLE matrix_role TO {self.user}"
+        )
+        self.server.run(f"GRANT SELECT ON public.matrix_given TO {self.user}", dbname="matrix_other")
+
+    @property
+    def value(self) -> Value:
+        """The secret's first value."""
+        admin = {"masterarn": self.admin_arn} if self.admin_arn else {}
+        return self.server.secret(self.user, "First-password-1", port=self.port, **admin)
+
+    def accepts(self, value: Value) -> bool:
+        """By the server itself, not the proxy."""
+        return self.server.accepts(value["username"], value["password"])
+
+    def rights(self, value: Value) -> object:
+        """By doing."""
+        login = value["username"], value["password"]
+        all_of = "SELECT i FROM matrix_given; SELECT i FROM matrix_for_group; SELECT i FROM matrix_for_role"
+        return (
+            self.server.run(all_of, login),
+            self.server.run("SELECT i FROM public.matrix_given", login, dbname="matrix_other"),
+        )
+
+    def drop(self) -> None:
+        """The user and its clone."""
+        self.server.drop_identities(keep=self.server.identities() - {self.user, f"{self.user}_clone"})
+
+
+@pytest.fixture
+def prepared(cluster: RedshiftServer) -> Iterator[RedshiftServer]:
+    """What the subjects' rights are on, and an admin."""
+    cluster.run("CREATE DATABASE matrix_other")
+    for table in ("matrix_given", "matrix_for_group", "matrix_for_role"):
+        cluster.run(f"CREATE TABLE {table} (i int); INSERT INTO {table} VALUES (1)")
+    cluster.run("CREATE TABLE public.matrix_given (i int)", dbname="matrix_other")
+    cluster.run("CREATE GROUP matrix_group; GRANT SELECT ON matrix_for_group TO GROUP matrix_group")
+    cluster.run("CREATE ROLE matrix_role; GRANT SELECT ON matrix_for_role TO ROLE matrix_role")
+    cluster.create_user(ADMIN, ADMIN_PASSWORD)
+    cluster.run(f"ALTER USER {ADMIN} CREATEUSER")
+    yield cluster
+    cluster.run("DROP TABLE matrix_given; DROP TABLE matrix_for_group; DROP TABLE matrix_for_role")
+    cluster.behind("DROP DATABASE matrix_other WITH (FORCE)")
+
+
+@pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
+def test_no_death_loses_anything(prepared: RedshiftServer, strategy: str, record_property: Record) -> None:
+    """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
+    alternating = strategy == "alternating-users"
+
+    def make(port: int, client: Any) -> RedshiftSubject:
+        if not alternating:
+            return RedshiftSubject(prepared, port, None)
+        arn = admin_arn(client, prepared.secret(ADMIN, ADMIN_PASSWORD, port=port))
+        return RedshiftSubject(prepared, port, arn)
+
+    scenario = Scenario(
+        name=f"redshift, {strategy}",
+        handler="rotators.redshift.app:handler",
+        environment={"TLS_CA_FILE": str(prepared.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
+        server=("127.0.0.1", prepared.port),
+        make=make,
+        always_works=alternating,
+    )
+    every_death(scenario, record_property)

@@ -57,5 +57,5 @@ def require_same_server(
         "admin-other-server",
         f"{current.name} is of {ours.host}:{ours.port}, its admin secret of {its.host}:{its.port} ({its.server_kind}).",
         "Nothing was sent. Correct 'host' or 'masterarn'. If both are names of one server, say so by the secret's tag "
-        "rotation:host, or let the function's role call rds:DescribeDBClusters and rds:DescribeDBInstances.",
+        "rotation:host, or let the function's role list what RDS's or Redshift's API knows (template.yaml has the actions).",
     )

@@ -39,10 +39,13 @@ class Turn:
         if pending == self.pair.base:
             self._require_nothing_of_its_own(base, clone)
             self._require_takeover(clone, base)
-        else:
-            self._require_takeover(base, clone)
-            self._sync(base, clone)
-        self._change(pending, "set the password", pwd=self.password, **({"mechanisms": sorted(base.mechanisms)} if base.mechanisms else {}))
+            self._change(pending, "set the password", pwd=self.password)
+            return
+        self._require_takeover(base, clone)
+        clone = self._synced(base, clone)
+        same = clone.mechanisms == base.mechanisms
+        mechanisms = {} if same else {"mechanisms": sorted(base.mechanisms)}
+        self._change(pending, "set the password", pwd=self.password, **mechanisms)
 
     def _read(self, name: str) -> User | None:
         return read_user(self.session, name, self.database)
@@ -70,8 +73,8 @@ class Turn:
                 f"db.revokeRolesFromUser({self.pair.clone!r}, {roles}).",
             )
 
-    def _sync(self, base: User, clone: User | None) -> None:
-        """A2, the clone's turn: what the base has, by a second reading."""
+    def _synced(self, base: User, clone: User | None) -> User:
+        """A2, the clone's turn: the clone with what the base has, by a second reading."""
         if clone is None:
             password = "".join(secrets.SystemRandom().sample(self.password, len(self.password)))
             self._run("create the clone", {"createUser": self.pair.clone, "pwd": password, **base.fields})
@@ -84,6 +87,7 @@ class Turn:
                 f"{self.pair.clone!r} does not come to have what {base} has; its password was not changed.",
                 f"Compare the two by usersInfo. {base} still logs in.",
             )
+        return found
 
     def _change(self, name: str, what: str, **fields: object) -> None:
         self._run(what, {"updateUser": name, **fields})

@@ -100,7 +100,7 @@ def command_error(error: PyMongoError, account: Account) -> TargetError:
         return PolicyRefused(
             "password-refused",
             f"The server refuses the new password, as {account} sets it (code {code}).",
-            "DocumentDB takes 8 to 100 printable ASCII characters without / \" and @: adjust the tags "
+            'DocumentDB takes 8 to 100 printable ASCII characters without / " and @: adjust the tags '
             "rotation:password-length or rotation:password-profile.",
         )
     if code is None or code in _INTERRUPTED:

@@ -72,7 +72,7 @@ class Session:
         except PyMongoError as error:
             raise login_error(error, self._account) from None
         users = status.get("authInfo", {}).get("authenticatedUsers", [])
-        if {"user": self.name, "db": self.database} not in [{"user": u.get("user"), "db": u.get("db")} for u in users]:
+        if (self.name, self.database) not in [(one.get("user"), one.get("db", self.database)) for one in users]:
             raise LoginRejected(
                 "login-is-another-user",
                 f"The server takes {self._account} for another user.",

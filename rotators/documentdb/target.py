@@ -29,7 +29,9 @@ class DocumentDb:
         """The account of the secret's fields engine, host, port (27017), username, dbname (admin); checks all that a login needs."""
         account = secret.account(ENGINES, port=27017)
         if secret.tls and secret.get("tls_server_name") is not None:
-            raise secret.wrong("tls_server_name", "cannot be used here: the driver verifies the name that it connects to")
+            raise secret.wrong(
+                "tls_server_name", "cannot be used here: the driver verifies the name that it connects to"
+            )
         database = secret.text_or("dbname", "admin")
         if any(sign in database for sign in '/\\. "$*<>:|?@'):
             raise secret.wrong("dbname", "is not the name of a database")
@@ -53,7 +55,9 @@ class DocumentDb:
         with Session(admin, self.account(admin)) as session:
             users.require_resettable(session, users.read_user(session, name, database), name)
             clock.before_change()
-            with users.admins(session, f"change the password of {name!r}", "changePassword (userAdmin on that database)"):
+            with users.admins(
+                session, f"change the password of {name!r}", "changePassword (userAdmin on that database)"
+            ):
                 session.run(database, {"updateUser": name, "pwd": pending.text("password")})
 
     def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, proven: Proven) -> None:

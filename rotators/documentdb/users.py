@@ -8,8 +8,8 @@ from typing import Any
 from common.errors import ChangeForbidden, ChangeRefused
 from rotators.documentdb.session import Session
 
-# Built-in roles by which a user may give himself, or read of others, whatever there is.
-POWERS = {"root", "__system", "userAdminAnyDatabase", "dbAdminAnyDatabase", "restore", "backup", "clusterAdmin"}
+# Built-in roles by which a user may give himself any right, or read or write what users are kept in.
+POWERS = {"root", "__system", "userAdminAnyDatabase", "restore", "backup"}
 _OVER_ADMIN = {"userAdmin", "dbOwner"}  # on the database admin
 Role = tuple[str, str]  # its name, its database
 
@@ -49,12 +49,15 @@ class User:
 
 def read_user(session: Session, name: str, database: str) -> User | None:
     """The user; None where there is none."""
-    asked = {
-        "usersInfo": {"user": name, "db": database},
-        "showAuthenticationRestrictions": True,
-    }
+    asked = {"usersInfo": {"user": name, "db": database}}
     with admins(session, "see users", "viewUser (userAdmin or userAdminAnyDatabase)"):
-        found = session.run(database, asked).get("users", [])
+        try:
+            answer = session.run(database, {**asked, "showAuthenticationRestrictions": True})
+        except ChangeForbidden:
+            raise
+        except ChangeRefused:  # a server that has no such restrictions, as DocumentDB
+            answer = session.run(database, asked)
+        found = answer.get("users", [])
     for one in found:
         roles = frozenset((role["role"], role["db"]) for role in one.get("roles", []))
         restrictions = tuple(one.get("authenticationRestrictions") or ())

@@ -53,13 +53,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(str(line))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are spread over processes: each crash matrix by itself, all else in one process, in its order."""
-    for item in items:
-        alone = item.path.name == "test_crash_matrix.py"
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else "all else"))
-
-
 @pytest.fixture
 def aws() -> Iterator[Simulator]:
     """Secrets Manager, empty."""

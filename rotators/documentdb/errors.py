@@ -22,7 +22,8 @@ from common.secret import Account
 REJECTED = 18  # AuthenticationFailed
 _FORBIDDEN = {13, 8000}  # Unauthorized; AtlasError
 _NOT_PRIMARY = {10107, 13435, 10058, 11602, 13436}
-_INTERRUPTED = {6, 7, 50, 89, 91, 189, 202, 262, 9001, 11600, 112, 24, 46, 225}
+_MADE_MEANWHILE = {51003, 1}  # by another delivery: MongoDB's code; 1, InternalError, is FerretDB's for it
+_INTERRUPTED = _MADE_MEANWHILE | {6, 7, 50, 89, 91, 189, 202, 262, 9001, 11600, 112, 24, 46, 225}
 _BAD_VALUE = 2
 
 

@@ -16,8 +16,9 @@ from psycopg2 import sql
 from common.errors import ChangeRefused, TakeoverRefused
 from common.secret import Secret
 from common.target import Pair
+from rotators.libpq.names import listed, quoted
 from rotators.postgres import holdings
-from rotators.postgres.roles import POWERS, Role, RoleSettings, is_member, quoted, read_role, require_resettable, run
+from rotators.postgres.roles import POWERS, Role, RoleSettings, is_member, read_role, require_resettable, run
 from rotators.postgres.session import Session
 
 # Settings whose value is a list of names: each is quoted by itself (pg_dump's variable_is_guc_list_quote).
@@ -160,7 +161,7 @@ class Turn:
             self._alter("{in_database}RESET {name}", database=database, setting=name)
         for (database, name), value in wanted.items():
             if found.get((database, name)) != value:
-                values = _names(value) if name in NAME_LISTS else [value]
+                values = listed(value) if name in NAME_LISTS else [value]
                 literals = sql.SQL(", ").join(map(sql.Literal, values))
                 self._alter("{in_database}SET {name} = {}", literals, database=database, setting=name)
 
@@ -206,9 +207,3 @@ def _alias_settings(base: Role) -> RoleSettings:
     """The base's settings, and `role`: the base, or the role that the base itself runs as."""
     own = base.settings.get((None, "role"), "none")
     return {(None, "role"): base.name} | base.settings | ({(None, "role"): base.name} if own.lower() == "none" else {})
-
-
-def _names(value: str) -> list[str]:
-    """The elements of a stored list of names: `"a, b", public` is `a, b` and `public`."""
-    found = re.findall(r'"((?:[^"]|"")*)"|([^",\s]+)', value)
-    return [plain or inner.replace('""', '"') for inner, plain in found]

@@ -12,7 +12,8 @@ from psycopg2 import sql
 from common.errors import ChangeRefused
 from common.secret import Secret
 from common.target import Pair
-from rotators.postgres.roles import Role, quoted
+from rotators.libpq.names import quoted
+from rotators.postgres.roles import Role
 from rotators.postgres.session import Session
 
 # Rights of a role in the database that one is connected to, as (right, "ON …", with grant option). {} is its oid.

@@ -96,8 +96,3 @@ def run(session: Session, statement: sql.Composable, *, what: str, remedy: str) 
             f"The admin {session.user!r} may not {what}. Nothing was changed.",
             f"Let a superuser, or whoever made the role, run: {remedy};",
         ) from None
-
-
-def quoted(name: str) -> str:
-    """A name as it stands in a command that we print."""
-    return '"' + name.replace('"', '""') + '"'

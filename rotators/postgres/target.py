@@ -9,6 +9,7 @@ from common.errors import TargetError
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
 from common.target import Pair, Proven
+from rotators.libpq.names import quoted
 from rotators.postgres import clone, roles
 from rotators.postgres.session import Session
 
@@ -61,7 +62,7 @@ class Postgres:
                 session,
                 sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), verifier),
                 what=f"change the password of {user!r}",
-                remedy=f"GRANT {roles.quoted(user)} TO {roles.quoted(admin.text('username'))} WITH ADMIN OPTION",
+                remedy=f"GRANT {quoted(user)} TO {quoted(admin.text('username'))} WITH ADMIN OPTION",
             )
 
     def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, proven: Proven) -> None:
@@ -81,5 +82,5 @@ class Postgres:
                 raise TargetError(
                     "clone-without-base",
                     f"{pair.clone!r} logs in, but is no member of {pair.base!r}, whose rights it should have.",
-                    f"GRANT {roles.quoted(pair.base)} TO {roles.quoted(pair.clone)}, then rotate.",
+                    f"GRANT {quoted(pair.base)} TO {quoted(pair.clone)}, then rotate.",
                 )

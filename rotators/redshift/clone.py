@@ -6,7 +6,6 @@ with groups, roles, attributes and the password. A new clone has no password unt
 AWSPREVIOUS, keeps its own.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,9 +14,18 @@ from psycopg2 import sql
 from common import clock
 from common.errors import ChangeRefused, TakeoverRefused, TargetError
 from common.target import Pair
+from rotators.libpq.names import listed, quoted
 from rotators.redshift.rights import KINDS, OF_A_DATABASE, Right, read_rights
 from rotators.redshift.session import Session
-from rotators.redshift.users import User, admins, owned, quoted, read_user, require_resettable, require_superuser
+from rotators.redshift.users import (
+    User,
+    admins,
+    owned,
+    read_user,
+    require_powerless,
+    require_resettable,
+    require_superuser,
+)
 
 Statement = tuple[str, sql.Composable]  # what it does, in words
 PASSES = 3  # a REVOKE on a table takes the rights on its columns with it: then they are granted again
@@ -42,7 +50,9 @@ class Turn:
             raise TakeoverRefused("user-not-ours", "AWSCURRENT's user is neither of the two.", "Correct 'username'.")
         require_superuser(main)
         base = require_resettable(main, self.pair.base)
-        clone = require_resettable(main, self.pair.clone) if read_user(main, self.pair.clone) else None
+        clone = read_user(main, self.pair.clone)
+        if clone is not None:
+            require_powerless(main, clone)
         self._require_lasting(base, clone)
         held = [self._held(session) for session in self.sessions]
         if pending == self.pair.base:
@@ -176,7 +186,7 @@ class Turn:
             yield f"reset {name}", alter + sql.SQL("RESET {}").format(sql.Identifier(*name.split(".")))
         for name, value in sorted(base.settings.items()):
             if clone.settings.get(name) != value:
-                values = sql.SQL(", ").join(map(sql.Literal, _names(value) if name == "search_path" else [value]))
+                values = sql.SQL(", ").join(map(sql.Literal, listed(value) if name == "search_path" else [value]))
                 yield f"set {name}", alter + sql.SQL("SET {} TO {}").format(sql.Identifier(*name.split(".")), values)
 
     def _clone(self) -> User:
@@ -210,9 +220,3 @@ def _differs(pair: Pair, where: str) -> TargetError:
 def _text(session: Session, statement: sql.Composable) -> str:
     """A statement as it stands in an error."""
     return str(statement.as_string(session.connection))
-
-
-def _names(value: str) -> list[str]:
-    """The elements of a stored list of names: `"a, b", public` is `a, b` and `public`."""
-    found = re.findall(r'"((?:[^"]|"")*)"|([^",\s]+)', value)
-    return [plain or inner.replace('""', '"') for inner, plain in found]

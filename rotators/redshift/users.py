@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 from common.errors import ChangeForbidden, ChangeRefused
+from rotators.libpq.names import quoted
 from rotators.redshift.session import Session
 
 # Of the service's own, and of no use to anybody.
@@ -88,6 +89,13 @@ def require_resettable(session: Session, name: str) -> User:
     user = read_user(session, name)
     if user is None:
         raise ChangeRefused("user-missing", f"There is no user {name!r}.", "Create it, or correct 'username'.")
+    require_powerless(session, user)
+    return user
+
+
+def require_powerless(session: Session, user: User) -> None:
+    """W5: an admin changes neither itself nor a user with power over others."""
+    name = user.name
     if name == session.user:
         raise ChangeRefused(
             "admin-is-the-user",
@@ -101,7 +109,6 @@ def require_resettable(session: Session, name: str) -> User:
             "for a secret.",
             "Rotate it by itself, with the strategy single-user and without an admin.",
         )
-    return user
 
 
 def _roles(session: Session, name: str) -> set[str]:
@@ -173,8 +180,3 @@ def _no_superuser(session: Session, what: str, so: str = "Its password was not c
         f"The admin {session.user!r} may not {what}. {so}",
         f"Redshift lets superusers do all that a rotation does: as one, ALTER USER {quoted(session.user)} CREATEUSER;",
     )
-
-
-def quoted(name: str) -> str:
-    """A name as it stands in a command that we print."""
-    return '"' + name.replace('"', '""') + '"'

@@ -5,7 +5,7 @@ admin secrets there are, the admin logs in where its *own* secret says, and the 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from common import endpoints
@@ -44,11 +44,8 @@ def read_admin(store: Store, secret: Description, current: Secret) -> Secret:
     return endpoints.managed_server(admin, store.describe(arn)) if set(admin) == MANAGED else admin
 
 
-def require_same_server(
-    admin: Secret, current: Secret, tags: dict[str, str], account: Callable[[Secret], Account]
-) -> None:
-    """W2: current's engine and port are the admin's, and its host is the admin's under whatever name."""
-    ours, its = account(current), account(admin)
+def require_same_server(current: Secret, ours: Account, its: Account, tags: Mapping[str, str]) -> None:
+    """W2: the engine and port of current's account (ours) are the admin's, and its host is the admin's under whatever name."""
     if (ours.server_kind, ours.port) == (its.server_kind, its.port):
         names = {its.host, tags.get("rotation:host", its.host).lower().removesuffix(".")}
         if ours.host in names or endpoints.are_one_server(its.host, ours.host):

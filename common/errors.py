@@ -14,6 +14,7 @@
         │   ├── ChangeForbidden   the user may not change its own password: an admin may (S1b)
         │   ├── TakeoverRefused   the other user is not provably this secret's (W5)
         │   ├── DualRefused       no second password is kept for this user (D3)
+        │   ├── LimitReached      the account has as many keys as the service allows (K4)
         │   └── NotPrimary        it came with the second of the two passwords that the server keeps (D2)
         └── TargetUnavailable no answer about the login: stop, and try again later
 
@@ -95,6 +96,10 @@ class TakeoverRefused(ChangeRefused):
 
 class DualRefused(ChangeRefused):
     """The server, or the user's rights, know no second password: D3. Nothing was changed."""
+
+
+class LimitReached(ChangeRefused):
+    """No further key is issued before another one is revoked: K4. None was issued."""
 
 
 class NotPrimary(ChangeRefused):

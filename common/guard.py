@@ -36,6 +36,17 @@ class Description:
         """The id of the version that holds the label, None where no version does."""
         return next((version for version, labels in self.stages.items() if stage in labels), None)
 
+    def require_version(self, stage: str) -> str:
+        """The id of the version that holds the label."""
+        version = self.version(stage)
+        if version is None:
+            raise NotRotatable(
+                "version-missing",
+                f"{self.arn} has no version that holds {stage}.",
+                "Store a value by PutSecretValue before rotating.",
+            )
+        return version
+
 
 def already_done(secret: Description, token: str) -> bool:
     """G1 to G4: True where the rotation is over (G3), False where the step is to be done, else NotRotatable."""

@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from botocore.config import Config
 
 from common import clock, redaction
-from common.engine import Report, run_step
+from common.engine import Report, StrategiesFor, run_step
 from common.errors import RotationError, UnexpectedError
 from common.event import STEP_SPELLINGS, parse_event
 from common.store import Store
@@ -43,6 +43,16 @@ def rotation_handler(*strategies: Strategy, client: "SecretsManagerClient | None
 
     client: for tests; by default one is made here, at import, and kept: the only thing that outlives an invocation
     """
+    return handler_by_secret(strategies[0].target.name, lambda _: strategies, client)
+
+
+def handler_by_secret(
+    target: str, strategies_for: StrategiesFor, client: "SecretsManagerClient | None" = None
+) -> Handler:
+    """A Lambda handler whose strategies depend on the secret: on its ARN and tags, never on its value.
+
+    target: what logs and metrics call it
+    """
     store = Store(client or _secrets_manager())
     logger = Logger(
         service="keyturn",
@@ -55,14 +65,14 @@ def rotation_handler(*strategies: Strategy, client: "SecretsManagerClient | None
 
     def handler(event: object, context: LambdaContext) -> None:
         """Do one step; raise a RotationError where it failed, which is how Secrets Manager learns of it."""
-        report = Report()
+        report = Report(target)
         started = time.monotonic()
         with redaction.invocation(), clock.until_timeout(context.get_remaining_time_in_millis() / 1000):
-            error = _attempt(event, store, strategies, report)
+            error = _attempt(event, store, strategies_for, report)
             milliseconds = round((time.monotonic() - started) * 1000)
             facts = {
                 **_facts(event),
-                **vars(report),
+                **{name: value for name, value in vars(report).items() if value != []},
                 "milliseconds": milliseconds,
                 "request_id": context.aws_request_id,
             }
@@ -74,12 +84,12 @@ def rotation_handler(*strategies: Strategy, client: "SecretsManagerClient | None
     return handler
 
 
-def _attempt(event: object, store: Store, strategies: tuple[Strategy, ...], report: Report) -> RotationError | None:
+def _attempt(event: object, store: Store, strategies_for: StrategiesFor, report: Report) -> RotationError | None:
     """Do the step; the error as a value, freed of the driver's exception that caused it."""
     try:
         parsed = parse_event(event)
         redaction.learn(parsed.rotation_token)
-        run_step(parsed, store, strategies, report)
+        run_step(parsed, store, strategies_for, report)
     except RotationError as failed:
         error = failed
     except Exception as defect:  # noqa: BLE001  whatever it is, its message must not leave

@@ -1,4 +1,4 @@
-"""One rotation, as setSecret sees it: the two credentials together, and what else may be asked for, read when it is.
+"""One step of a rotation, as a strategy sees it, and the two credentials of a setSecret with what else may be asked for.
 
 Current and pending travel in one value, so that no call crosses them. Older versions and the admin cost calls, and are
 read only where a case needs them.
@@ -12,7 +12,8 @@ from typing import TypeVar
 from common import admin, clock
 from common.errors import LoginRejected, MalformedSecret, NotRotatable, StoreError, TargetError
 from common.event import Event
-from common.guard import Description
+from common.guard import Description, already_done
+from common.patience import patiently
 from common.secret import Account, Secret
 from common.settings import Settings
 from common.store import Store
@@ -24,44 +25,63 @@ ADMIN_PAUSE = 1.0  # seconds before an admin secret in mid-rotation is read agai
 
 
 @dataclass(frozen=True)
-class Rotation:
-    """The rotation that one setSecret is part of.
+class Work:
+    """One step that the guard let through. secret: as it was then. notes: what an operator should know of this step."""
 
-    notes: what could not be tried, for the error that says what was
-    """
-
-    current: Secret
-    pending: Secret
-    settings: Settings
-    store: Store
     event: Event
+    store: Store
     secret: Description
-    target: Target
-    notes: list[str] = field(default_factory=list)
+    settings: Settings
+    notes: list[str]
+    _values: dict[str, Secret] = field(default_factory=dict, repr=False)
 
-    def logins(self, account_of: Secret) -> Iterator[tuple[str, Secret]]:
-        """Older versions of the same account, as (what to call it, a login): AWSPREVIOUS, then S4's, newest first.
+    def read(self, stage: str) -> Secret:
+        """The value of the version that held the label when the step began. A version's value never changes: read once."""
+        return patiently(lambda: self._kept(self.secret.require_version(stage), f"{stage} of {self.secret.arn}"))
 
-        The login is `account_of` with the older password; with TLS, if either version asks for it.
-        """
-        tried = {(known.get("password"), known.tls) for known in (self.current, self.pending)}
-        account = self.target.account(account_of)
-        for label, older in self._older():
-            if self._account(older) != account:
-                continue
-            login = older.get("password"), account_of.tls or older.tls
-            if login not in tried:
-                tried.add(login)
-                yield label, account_of.with_fields(older.name, password=login[0], ssl=login[1])
+    def value(self, version: str) -> Secret | None:
+        """The value of a version; None where it has none (any more)."""
+        try:
+            return self._kept(version, f"version {version} of {self.secret.arn}")
+        except NotRotatable:
+            return None
 
-    def as_admin(self, act: Callable[[Secret], T]) -> T:
-        """Let the admin act: W1 and W2 first. An admin secret that is in mid-rotation itself is read once more."""
-        found = self._admin()
+    def _kept(self, version: str, name: str) -> Secret:
+        if version not in self._values:
+            self._values[version] = self.store.read_version(self.secret.arn, version, name)
+        return self._values[version]
+
+    def stage(self, pending: Secret) -> bool:
+        """Put the value under the event's token as AWSPENDING; False where another value is there already, which stays."""
+        return self.store.stage(self.event, pending)
+
+    def promote(self) -> None:
+        """One call moves AWSCURRENT. AWSPENDING stays on that version: the service's own end state."""
+        self.store.promote(self.secret, self.event.token)
+
+    def give_up_pending(self) -> None:
+        """S6: take AWSPENDING off this version, so that a new rotation may choose another password."""
+        self.store.unstage(self.secret, self.event.token)
+
+    def still_pending(self) -> Description:
+        """The guard again, before a change that comes late: NotRotatable where the rotation is over."""
+        secret = self.store.describe(self.event.secret_id)
+        if already_done(secret, self.event.token):
+            raise NotRotatable(
+                "too-late",
+                "Another delivery of this step has finished the rotation while this one hung.",
+                "Nothing was changed, nothing is to be done. If it happens often, look for what delays the function.",
+            )
+        return secret
+
+    def as_admin(self, target: Target, current: Secret, act: Callable[[Secret], T]) -> T:
+        """Let the admin that current names act: W1 and W2 first. An admin secret in mid-rotation is read once more."""
+        found = self._admin(target, current)
         try:
             return act(found)
         except LoginRejected:
             time.sleep(min(ADMIN_PAUSE, max(clock.left(), 0)))
-        again = self._admin()
+        again = self._admin(target, current)
         try:
             return act(again)
         except LoginRejected as rejected:
@@ -71,25 +91,67 @@ class Rotation:
                 "If that secret is being rotated itself, wait until its rotation is over; else correct its password.",
             ) from None
 
-    def give_up_pending(self) -> None:
-        """S6: take AWSPENDING off this version, so that a new rotation may choose another password."""
-        self.store.unstage(self.secret, self.event.token)
-
-    def _admin(self) -> Secret:
-        found = admin.read_admin(self.store, self.secret, self.current)
-        admin.require_same_server(found, self.current, dict(self.secret.tags), self.target.account)
+    def _admin(self, target: Target, current: Secret) -> Secret:
+        found = admin.read_admin(self.store, self.secret, current)
+        admin.require_same_server(current, target.account(current), target.admin_account(found), self.secret.tags)
         return found
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """The rotation that one setSecret is part of.
+
+    notes: what could not be tried, for the error that says what was
+    """
+
+    work: Work
+    current: Secret
+    pending: Secret
+    target: Target
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        """What holds for this secret."""
+        return self.work.settings
+
+    def logins(self, account_of: Secret) -> Iterator[tuple[str, Secret]]:
+        """Older versions of the same account, as (what to call it, a login): AWSPREVIOUS, then S4's, newest first.
+
+        The login is `account_of` with the older password; with TLS, if either version asks for it.
+        """
+        tried = {(self._credential(known), known.tls) for known in (self.current, self.pending)}
+        account = self.target.account(account_of)
+        for label, older in self._older():
+            if self._account(older) != account:
+                continue
+            login = self._credential(older), account_of.tls or older.tls
+            if login not in tried:
+                tried.add(login)
+                fields = {name: older.get(name) for name in self.target.credential}
+                yield label, account_of.with_fields(older.name, **fields, ssl=login[1])
+
+    def as_admin(self, act: Callable[[Secret], T]) -> T:
+        """Let the admin act: W1 and W2 first."""
+        return self.work.as_admin(self.target, self.current, act)
+
+    def give_up_pending(self) -> None:
+        """S6."""
+        self.work.give_up_pending()
+
+    def _credential(self, value: Secret) -> tuple[str, ...]:
+        return tuple(value.text(name) for name in self.target.credential)
 
     def _account(self, older: Secret) -> Account | None:
         try:
-            _ = older.tls
+            _ = older.tls, self._credential(older)
             return self.target.account(older)
         except MalformedSecret:
             return None
 
     def _older(self) -> Iterator[tuple[str, Secret]]:
         """AWSPREVIOUS, then every version without a label that has a value, as long as there is time."""
-        previous = self.secret.version("AWSPREVIOUS")
+        previous = self.work.secret.version("AWSPREVIOUS")
         if previous is not None and (found := self._read(previous)):
             yield "AWSPREVIOUS", found
         for version in self._unlabelled():
@@ -101,13 +163,13 @@ class Rotation:
 
     def _unlabelled(self) -> list[str]:
         try:
-            return self.store.unlabelled(self.secret)
+            return self.work.store.unlabelled(self.work.secret)
         except StoreError as error:
             self.notes.append(f"Versions without a label were not tried: {error.what}")
             return []
 
     def _read(self, version: str) -> Secret | None:
         try:
-            return self.store.read_version(self.secret.arn, version, f"version {version} of {self.secret.arn}")
-        except (NotRotatable, MalformedSecret):
+            return self.work.value(version)
+        except MalformedSecret:
             return None

@@ -59,11 +59,12 @@ class Secret(Mapping[str, object]):
     """One version of a secret's value: a JSON object, immutable, shown by its field names only.
 
     name: what to call it in an error, such as "AWSCURRENT of arn:…"
+    arn: of the secret, as Secrets Manager answered it
     """
 
-    def __init__(self, fields: Mapping[str, object], name: str) -> None:
+    def __init__(self, fields: Mapping[str, object], name: str, arn: str = "") -> None:
         self._fields = MappingProxyType(dict(fields))
-        self.name = name
+        self.name, self.arn = name, arn
         redaction.learn([value for field, value in self._fields.items() if field not in PUBLIC])
 
     def __getitem__(self, field: str) -> object:
@@ -89,7 +90,7 @@ class Secret(Mapping[str, object]):
 
     def with_fields(self, name: str, **fields: object) -> Self:
         """The same value with these fields replaced, under another name."""
-        return type(self)({**self._fields, **fields}, name)
+        return type(self)({**self._fields, **fields}, name, self.arn)
 
     def text(self, field: str) -> str:
         """A field that must hold a text: not empty, nothing that no server's protocol carries (NUL, half a character)."""
@@ -182,13 +183,13 @@ def _is_ipv6(host: str) -> bool:
         return False
 
 
-def parse_secret(text: str, name: str) -> Secret:
+def parse_secret(text: str, name: str, arn: str = "") -> Secret:
     """A SecretString as a Secret; MalformedSecret where it is no JSON object, or one that we could not store again."""
     redaction.learn(text)
     try:
         fields = json.loads(text, parse_float=_exact, parse_constant=_exact)
         if isinstance(fields, dict):
-            return Secret(fields, name)
+            return Secret(fields, name, arn)
     except (ValueError, RecursionError):  # a JSONDecodeError carries the whole text
         pass
     raise MalformedSecret(

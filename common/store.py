@@ -62,17 +62,6 @@ class Store:
             tags={tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])},
         )
 
-    def read(self, secret: Description, stage: str) -> Secret:
-        """The value of the version that held the label when the secret was described."""
-        version = secret.version(stage)
-        if version is None:
-            raise NotRotatable(
-                "version-missing",
-                f"{secret.arn} has no version that holds {stage}.",
-                "Store a value by PutSecretValue before rotating.",
-            )
-        return self.read_version(secret.arn, version, f"{stage} of {secret.arn}")
-
     def read_version(self, secret_id: str, version: str, name: str) -> Secret:
         """The value of one version, by its id; `name` is what errors call it."""
         with _translated("GetSecretValue", secret_id):
@@ -105,8 +94,8 @@ class Store:
                 return [version for _, version in sorted(found, reverse=True)]
             request["NextToken"] = page["NextToken"]
 
-    def stage(self, event: Event, pending: Secret) -> None:
-        """Put the value under the event's token as AWSPENDING. A value that is there already stays: G5 will judge it."""
+    def stage(self, event: Event, pending: Secret) -> bool:
+        """Put the value under the event's token as AWSPENDING. False where another one is there, which stays: G5 will judge it."""
         token = {"RotationToken": event.rotation_token} if event.rotation_token else {}
         with _translated("PutSecretValue", event.secret_id):
             try:
@@ -118,7 +107,8 @@ class Store:
                     **token,
                 )
             except self._client.exceptions.ResourceExistsException:
-                return
+                return False
+        return True
 
     def unstage(self, secret: Description, token: str) -> None:
         """Take AWSPENDING off the token's version: this rotation is over, a new one may start."""
@@ -148,7 +138,7 @@ def _read(call: Callable[[], T]) -> T:
 def _parsed(answer: "GetSecretValueResponseTypeDef", name: str) -> Secret:
     if "SecretString" not in answer:
         raise MalformedSecret("secret-not-json", f"The value of {name} is binary.", "Store it as a JSON SecretString.")
-    return parse_secret(answer["SecretString"], name)
+    return parse_secret(answer["SecretString"], name, answer["ARN"])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ A strategy decides; the target does. The numbered cases (S1, A1, …) are those 
 and comments use the numbers.
 """
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from common.errors import (
@@ -16,14 +17,15 @@ from common.errors import (
 )
 from common.guard import same_but_for
 from common.logins import accepted_already, as_whoever_logs_in, login_as, nobody_logs_in
-from common.rotation import Rotation
+from common.patience import retried
+from common.rotation import Rotation, Work
 from common.secret import Secret
 from common.settings import Settings
 from common.target import ChangesPassword, ClonesUsers, Pair, Proven, TakesPasswords, Target
 
 
 class Strategy(Protocol):
-    """What the engine asks of a strategy, one method a step."""
+    """What the engine asks of a strategy, one method a step; each answers the number of the case that applied, if any."""
 
     @property
     def name(self) -> str:
@@ -35,24 +37,86 @@ class Strategy(Protocol):
         """The server that it rotates."""
         ...
 
+    def create(self, work: Work) -> str | None:
+        """createSecret: a value is staged under the event's token. What is staged already stays."""
+        ...
+
+    def set(self, work: Work) -> str | None:
+        """setSecret: the server accepts pending."""
+        ...
+
+    def test(self, work: Work) -> str | None:
+        """testSecret: pending logs in, and has what it can show alone. RotateImmediately=false calls nothing else."""
+        ...
+
+    def finish(self, work: Work) -> str | None:
+        """finishSecret: AWSCURRENT moves."""
+        ...
+
+    def tidy(self, work: Work) -> None:
+        """finishSecret once more, after AWSCURRENT has moved (G3): whatever is left to do."""
+        ...
+
+
+class ChoosesPassword(ABC):
+    """The steps of the strategies whose passwords are made here: no server hears of one before it is staged."""
+
+    target: TakesPasswords
+
+    @abstractmethod
     def propose(self, current: Secret, settings: Settings, name: str) -> Secret:
         """createSecret: the value to stage, called `name` in errors. Nothing is changed anywhere."""
-        ...
 
+    @abstractmethod
     def judge(self, current: Secret, pending: Secret) -> None:
         """G5: NotRotatable where pending is not what `propose` could have made of current."""
-        ...
 
+    @abstractmethod
     def accept(self, rotation: Rotation) -> str:
         """setSecret: make the server accept pending; answers the number of the case that applied."""
-        ...
 
+    @abstractmethod
     def prove(self, pending: Secret) -> None:
         """testSecret: pending logs in, and has what it can show alone."""
-        ...
+
+    def create(self, work: Work) -> None:
+        """Propose, stage."""
+        current = self._read(work, "AWSCURRENT")
+        work.stage(self.propose(current, work.settings, f"AWSPENDING of {work.secret.arn}"))
+
+    def set(self, work: Work) -> str:
+        """G5, then accept."""
+        current, pending = self._read(work, "AWSCURRENT"), self._read(work, "AWSPENDING")
+        self.judge(current, pending)
+        rotation = Rotation(work, current, pending, self.target)
+        return retried(lambda: self.accept(rotation))
+
+    def test(self, work: Work) -> None:
+        """Prove."""
+        pending = self._read(work, "AWSPENDING")
+        retried(lambda: self.prove(pending))
+
+    def finish(self, work: Work) -> None:
+        """One call."""
+        work.promote()
+
+    def tidy(self, work: Work) -> None:  # noqa: B027  not abstract: none of them has anything left
+        """Nothing is left."""
+
+    def _read(self, work: Work, stage: str) -> Secret:
+        """The value that holds a label, its fields checked."""
+        value = work.read(stage)
+        self.target.account(value)
+        return value
+
+    def _with_new_password(self, current: Secret, settings: Settings, name: str, **fields: object) -> Secret:
+        """Current with a password that the settings and the server allow, and with these fields."""
+        (field,) = self.target.credential
+        password = settings.password_recipe(self.target.password_policy).make()
+        return current.with_fields(name, **{**fields, field: password})
 
 
-class OneUser:
+class OneUser(ChoosesPassword):
     """What strategies for one user have in common: only the password changes."""
 
     def __init__(self, target: TakesPasswords) -> None:
@@ -60,12 +124,11 @@ class OneUser:
 
     def propose(self, current: Secret, settings: Settings, name: str) -> Secret:
         """The same account with a new password."""
-        password = settings.password_recipe(self.target.password_policy).make()
-        return current.with_fields(name, password=password)
+        return self._with_new_password(current, settings, name)
 
     def judge(self, current: Secret, pending: Secret) -> None:
         """G5 and W4: another password, nothing else."""
-        same_but_for({"password"}, current, pending)
+        same_but_for(self.target.credential, current, pending)
 
     def prove(self, pending: Secret) -> None:
         """Pending logs in."""
@@ -114,10 +177,11 @@ class SingleUser(OneUser):
         return case
 
 
-class AlternatingUsers:
+class AlternatingUsers(ChoosesPassword):
     """Two users with the same rights, by turns: the admin readies the one that nobody uses. AWSCURRENT always works."""
 
     name = "alternating-users"
+    target: ClonesUsers
 
     def __init__(self, target: ClonesUsers) -> None:
         self.target = target
@@ -135,12 +199,11 @@ class AlternatingUsers:
         unit = self.target.username_unit
         if len(pair.clone.encode() if unit == "bytes" else pair.clone) > limit:
             raise current.wrong("username", f"leaves no room for the clone {pair.clone!r}: {limit} {unit} at most")
-        password = settings.password_recipe(self.target.password_policy).make()
-        return current.with_fields(name, username=pair.other(current.text("username")), password=password)
+        return self._with_new_password(current, settings, name, username=pair.other(current.text("username")))
 
     def judge(self, current: Secret, pending: Secret) -> None:
         """G5 and W4: another password, and exactly current's other name."""
-        same_but_for({"password", "username"}, current, pending)
+        same_but_for((*self.target.credential, "username"), current, pending)
         expected = self._pair(current).other(current.text("username"))
         if pending.text("username") != expected:
             raise NotRotatable(

@@ -5,7 +5,8 @@ login and refuses it), ChangeRefused, TargetUnavailable (nothing was learned), o
 of its driver. Each opens and closes a connection of its own.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from common.password import PasswordPolicy
@@ -40,6 +41,25 @@ class Proven:
     other: str | None = None
 
 
+@dataclass(frozen=True)
+class Authority:
+    """By whose key something is done at a service that issues keys: the secret's own, or an admin's.
+
+    account: what `check` has answered to the secret's own key, where an admin's key acts; None for its own
+    """
+
+    login: Secret
+    account: str | None = None
+
+
+@dataclass(frozen=True)
+class ListedKey:
+    """A live key as the service lists it: by its id, which may be the key itself; never to be logged."""
+
+    id: str = field(repr=False)
+    label: str | None
+
+
 class Target(Protocol):
     """A kind of server that knows logins."""
 
@@ -48,8 +68,17 @@ class Target(Protocol):
         """In logs and metrics: "postgres"."""
         ...
 
+    @property
+    def credential(self) -> tuple[str, ...]:
+        """The fields of a secret's value that a rotation gives anew: what is proved by, beside the user's name."""
+        ...
+
     def account(self, secret: Secret) -> Account:
         """Who logs in where, after checking every field that a login needs; MalformedSecret names the wrong one."""
+        ...
+
+    def admin_account(self, admin: Secret) -> Account:
+        """The same of an admin's secret; NotRotatable where it is none that may be used here."""
         ...
 
     def check(self, login: Secret) -> str:
@@ -58,7 +87,7 @@ class Target(Protocol):
 
 
 class TakesPasswords(Target, Protocol):
-    """A server that takes a password of our choice."""
+    """A server that takes a password of our choice. `credential` is one field."""
 
     @property
     def password_policy(self) -> PasswordPolicy:
@@ -132,4 +161,39 @@ class ClonesUsers(ChangesPassword, Protocol):
 
     def check_alternate(self, login: Secret, pair: "Pair") -> None:
         """Log in as either of the pair; TargetError where it is the clone and does not have the base's rights."""
+        ...
+
+
+class IssuesKeys(Target, Protocol):
+    """A service that issues keys, several at once for an account, each with a label that we choose.
+
+    `credential` are the fields that a new key fills.
+    """
+
+    @property
+    def by_admin(self) -> bool:
+        """Whether an admin's key issues, lists and revokes; else the account's own keys do."""
+        ...
+
+    def key_id(self, value: Secret) -> str | None:
+        """The id of the key that this value records; None where it records none."""
+        ...
+
+    def proven_key_id(self, login: Secret) -> str | None:
+        """Log in; the id of the key that was used, where the service or the login itself proves it. Else None."""
+        ...
+
+    def issue_key(self, by: Authority, label: str) -> Mapping[str, str]:
+        """A new key with this label: {field of the secret's value: its text}. Each call issues another one.
+
+        LimitReached where the account has too many; none was issued
+        """
+        ...
+
+    def keys(self, by: Authority) -> list[ListedKey]:
+        """Every live key of the account, as far as the service shows them by now."""
+        ...
+
+    def revoke_key(self, by: Authority, key_id: str) -> None:
+        """End a key. One that is gone already is no error."""
         ...

@@ -31,6 +31,7 @@ class FakeTarget:
 
     users: dict[str, User] = field(default_factory=dict)
     name: str = "fake"
+    credential: tuple[str, ...] = ("password",)
     password_policy: PasswordPolicy = field(default_factory=lambda: PasswordPolicy(shortest=8, longest=64))
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -38,6 +39,8 @@ class FakeTarget:
         """Engine `fake`; host, port (7777), username, password."""
         secret.text("password")
         return Account(secret.engine({"fake": "fake"}), secret.host(), secret.port(PORT), secret.text("username"))
+
+    admin_account = account
 
     def check(self, login: Secret) -> str:
         """The password is the user's."""

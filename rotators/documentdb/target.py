@@ -18,6 +18,7 @@ class DocumentDb:
     """Amazon DocumentDB, MongoDB. A user is a name with its authentication database, as in `app@admin`."""
 
     name = "documentdb"
+    credential = ("password",)
     password_policy = PasswordPolicy(shortest=8, longest=100, forbidden='/"@')
     username_unit: Literal["characters"] = "characters"
 
@@ -36,6 +37,8 @@ class DocumentDb:
         if any(sign in database for sign in '/\\. "$*<>:|?@'):
             raise secret.wrong("dbname", "is not the name of a database")
         return Account(account.server_kind, account.host, account.port, f"{account.user}@{database}")
+
+    admin_account = account
 
     def check(self, login: Secret) -> str:
         """Log in; the session makes sure that the server says it is that user."""

@@ -21,6 +21,7 @@ class MySql:
     """MySQL 8.0 to 9 and MariaDB from 10.6 on, tested on MySQL 9 and MariaDB 10.11."""
 
     name = "mysql"
+    credential = ("password",)
     # The client `mysql` reads 79 bytes of a password at its prompt.
     password_policy = PasswordPolicy(shortest=8, longest=79)
 
@@ -32,6 +33,8 @@ class MySql:
         if len(account.user) > self.longest_username(secret):
             raise secret.wrong("username", f"is longer than {self.longest_username(secret)} characters")
         return account
+
+    admin_account = account
 
     def check(self, login: Secret) -> str:
         """Log in; the session makes sure that the server says it is that user. The host that its account is for."""

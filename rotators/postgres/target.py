@@ -21,6 +21,7 @@ class Postgres:
     """PostgreSQL, tested on 15 and 17."""
 
     name = "postgres"
+    credential = ("password",)
     # psql and pg_dump before version 14 read 99 characters of a password at most.
     password_policy = PasswordPolicy(shortest=8, longest=99)
 
@@ -37,6 +38,8 @@ class Postgres:
             if len(secret.text_or(field, "").encode()) > LONGEST_NAME:
                 raise secret.wrong(field, f"is longer than PostgreSQL's {LONGEST_NAME} bytes")
         return account
+
+    admin_account = account
 
     def check(self, login: Secret) -> str:
         """Log in; the session makes sure that the server says it is that user."""

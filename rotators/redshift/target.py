@@ -22,6 +22,7 @@ class Redshift:
     """Redshift, provisioned and Serverless; see its README for what could be tried, and on what."""
 
     name = "redshift"
+    credential = ("password",)
     # "CREATE USER". It cannot judge a hash, so that a password of other characters would be taken, and break its rules.
     password_policy = PasswordPolicy(
         shortest=8, longest=64, forbidden="'\"\\/@ ", required=("uppercase", "lowercase", "numbers")
@@ -39,6 +40,8 @@ class Redshift:
             if len(secret.text_or(field, "").encode()) > LONGEST_NAME:
                 raise secret.wrong(field, f"is longer than Redshift's {LONGEST_NAME} bytes")
         return account
+
+    admin_account = account
 
     def check(self, login: Secret) -> str:
         """Log in; the session makes sure that the server says it is that user."""

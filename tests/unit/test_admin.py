@@ -122,10 +122,11 @@ def test_w2_by_rds(rds: Any) -> None:
         "admin",
     )
     current = admin.with_fields("AWSCURRENT of app", engine="postgres", host=made["ReaderEndpoint"].upper() + ".")
-    require_same_server(admin, current, {}, Postgres().account)
+    account = Postgres().account
+    require_same_server(current, account(current), account(admin), {})
     for wrong in ({"port": 5432}, {"host": "evil.rds.amazonaws.com"}):
         with pytest.raises(NotRotatable):
-            require_same_server(admin, current.with_fields("x", **wrong), {}, Postgres().account)
+            require_same_server(current, account(current.with_fields("x", **wrong)), account(admin), {})
 
 
 def test_rds_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

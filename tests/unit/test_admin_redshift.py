@@ -205,14 +205,15 @@ class TestOneServer:
         """A secret of the endpoint in another VPC, an admin of the cluster."""
         admin = Secret({"engine": "redshift", "host": self.ADMIN, "username": "boss", "password": "x"}, "admin")
         current = admin.with_fields("AWSCURRENT of app", host=f"SALES-endpoint.vpce.{host('x', '')}.", port="5439")
-        require_same_server(admin, current, {}, Redshift().account)
+        require_same_server(current, Redshift().account(current), Redshift().account(admin), {})
 
     @pytest.mark.usefixtures("answer")
     def test_w2_another_port(self) -> None:
         """Nobody is asked."""
         admin = Secret({"engine": "redshift", "host": self.ADMIN, "username": "boss", "password": "x"}, "admin")
+        current = admin.with_fields("x", port=5432)
         with pytest.raises(NotRotatable):
-            require_same_server(admin, admin.with_fields("x", port=5432), {}, Redshift().account)
+            require_same_server(current, Redshift().account(current), Redshift().account(admin), {})
 
 
 def test_redshift_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,12 +24,15 @@ class Broken:
 
     failure: Exception | None = None
     name: str = "broken"
+    credential: tuple[str, ...] = ("password",)
     password_policy: ClassVar[PasswordPolicy] = PasswordPolicy(shortest=8, longest=64)
     calls: int = 0
 
     def account(self, secret: Secret) -> Account:
         """The user, at no server."""
         return Account("broken", "db", 1, secret.text("username"))
+
+    admin_account = account
 
     def check(self, login: Secret) -> str:
         """As told."""

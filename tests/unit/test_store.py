@@ -90,8 +90,10 @@ def test_an_endpoint_that_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None
 def test_current_is_read_by_the_id_that_was_described(stub: tuple[Store, Stubber]) -> None:
     """A label may be read stale; an id may not."""
     store, stubber = stub
-    stubber.add_response("get_secret_value", {"SecretString": '{"a": "b"}'}, {"SecretId": ARN, "VersionId": ONE})
-    assert store.read(APP, "AWSCURRENT") == {"a": "b"}
+    stubber.add_response(
+        "get_secret_value", {"ARN": ARN, "SecretString": '{"a": "b"}'}, {"SecretId": ARN, "VersionId": ONE}
+    )
+    assert store.read_version(ARN, APP.require_version("AWSCURRENT"), "AWSCURRENT") == {"a": "b"}
 
 
 def test_a_binary_value(stub: tuple[Store, Stubber]) -> None:
@@ -99,7 +101,7 @@ def test_a_binary_value(stub: tuple[Store, Stubber]) -> None:
     store, stubber = stub
     stubber.add_response("get_secret_value", {"SecretBinary": b"x"})
     with pytest.raises(MalformedSecret, match="binary"):
-        store.read(APP, "AWSCURRENT")
+        store.read_version(ARN, APP.require_version("AWSCURRENT"), "AWSCURRENT")
 
 
 def test_a_version_without_a_value(stub: tuple[Store, Stubber]) -> None:
@@ -107,14 +109,14 @@ def test_a_version_without_a_value(stub: tuple[Store, Stubber]) -> None:
     store, stubber = stub
     stubber.add_client_error("get_secret_value", "ResourceNotFoundException")
     with pytest.raises(NotRotatable) as error:
-        store.read(APP, "AWSPENDING")
+        store.read_version(ARN, APP.require_version("AWSPENDING"), "AWSPENDING")
     assert error.value.code == "version-empty"
 
 
 def test_a_label_that_no_version_holds() -> None:
     """No call is made."""
     with pytest.raises(NotRotatable) as error:
-        Store(boto3.client("secretsmanager")).read(APP, "AWSPREVIOUS")
+        APP.require_version("AWSPREVIOUS")
     assert error.value.code == "version-missing"
 
 

@@ -15,9 +15,14 @@ BUNDLE = Path(__file__).with_name("rds-and-public-roots.pem")
 
 def ca_file() -> str:
     """The path of the PEM file to verify against: TLS_CA_FILE where it is set, else the bundle that we ship."""
+    return configured_ca_file() or str(BUNDLE)
+
+
+def configured_ca_file() -> str | None:
+    """TLS_CA_FILE; None where it is not set."""
     configured = os.environ.get("TLS_CA_FILE")
     if not configured:
-        return str(BUNDLE)
+        return None
     if not Path(configured).is_file():
         raise BadSetting(
             "setting-invalid",

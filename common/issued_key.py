@@ -1,0 +1,312 @@
+"""The strategy for services that issue keys: a new one is made, tried and promoted while the old one goes on to work.
+
+Nothing on the service's side says whose a key is but its label, so each is issued under one that names the secret and the
+version that it is for. Keys whose label is another secret's, or nobody's, are never touched on the label's account; and no
+key is, whatever its label says, that the value of any staged version holds. A death between issuing and storing leaves a
+key that nobody knows: the next sweep finds it by its label.
+"""
+
+import base64
+import hashlib
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from common import clock
+from common.errors import LimitReached, LoginRejected, MalformedSecret, NotRotatable
+from common.guard import Description, same_but_for
+from common.patience import LAG_PAUSES, patiently, retried
+from common.rotation import Work
+from common.secret import Secret
+from common.target import Authority, IssuesKeys, ListedKey
+
+T = TypeVar("T")
+_OURS = "keyturn-"
+# K3: how many versions without a label are looked at for a key made by hand.
+OLD_VERSIONS = 3
+
+
+def label_of(arn: str, version: str) -> str:
+    """The label of the key that is issued for this version of this secret: 61 characters, for the service's own lists."""
+    identity = base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode().lower()[:16]
+    return f"{_OURS}{identity}-{version}"
+
+
+class IssuedKey:
+    """Keys that the service makes. AWSCURRENT works at every instant, AWSPREVIOUS until the next finishSecret."""
+
+    name = "issued-key"
+
+    def __init__(self, target: IssuesKeys) -> None:
+        self.target = target
+
+    def create(self, work: Work) -> str | None:
+        """K1: issue a key and store it; where another delivery was faster, revoke it again."""
+        current = work.read("AWSCURRENT")
+        self.target.account(current)
+        if _has_value(work):
+            return None
+
+        def issue(by: Authority) -> str:
+            fields, case = self._issued(work, by)
+            if fields is None:
+                return case
+            pending = current.with_fields(f"AWSPENDING of {work.secret.arn}", **fields)
+            if not work.stage(pending) and (key := self.target.key_id(pending)):
+                self.target.revoke_key(by, key)
+            return case
+
+        return self._by(work, current, issue)
+
+    def set(self, work: Work) -> None:
+        """The guard only: a key is set by being issued."""
+
+    def test(self, work: Work) -> None:
+        """The key works. A service may take a moment until it knows a new one."""
+        pending = work.read("AWSPENDING")
+        self.target.account(pending)
+        for pause in LAG_PAUSES:
+            try:
+                retried(lambda: self.target.check(pending))
+            except LoginRejected:
+                time.sleep(min(pause, max(clock.left(), 0)))
+            else:
+                return
+        self.target.check(pending)
+
+    def finish(self, work: Work) -> str:
+        """K2. G5 first: what this version says was not judged before."""
+        current, pending = work.read("AWSCURRENT"), work.read("AWSPENDING")
+        same_but_for(self.target.credential, current, pending)
+        self.target.account(pending)
+        work.promote()
+        self._sweep(work, pending, work.secret.version("AWSPREVIOUS"))
+        return "K2"
+
+    def tidy(self, work: Work) -> None:
+        """K2 again: what a death after the label moved has left."""
+        current = work.read("AWSCURRENT")
+        self.target.account(current)
+        self._sweep(work, current, None)
+
+    def _by(self, work: Work, current: Secret, act: Callable[[Authority], T]) -> T:
+        """By the secret's own key; or by the admin's, for the account that the service says current's key is of (W7)."""
+        if not self.target.by_admin:
+            return act(Authority(current))
+        account = self.target.check(current)
+        return work.as_admin(self.target, current, lambda admin: act(Authority(admin, account)))
+
+    def _issued(self, work: Work, by: Authority) -> tuple[Mapping[str, str] | None, str]:
+        """The new key's fields and the case; None where another delivery has stored one meanwhile."""
+        label = label_of(work.secret.arn, work.event.token)
+        try:
+            return self.target.issue_key(by, label), "K1"
+        except LimitReached as reached:
+            full = reached
+        # K4: at the limit; make room, by what nobody holds first.
+        for _ in self._freed(work, by):
+            try:
+                return self.target.issue_key(by, label), "K4"
+            except LimitReached as reached:
+                full = reached
+        return None, self._no_room(work, by, label, full)
+
+    def _freed(self, work: Work, by: Authority) -> Iterator[None]:
+        """Room made at the limit: by ours that no staged version holds, then by AWSPREVIOUS's. Never by AWSCURRENT's."""
+        secret = work.still_pending()
+        held = self._held(work, secret)
+        orphans = [key for key in self.target.keys(by) if self._is_orphan(work, held, key)]
+        for key in orphans:
+            self.target.revoke_key(by, key.id)
+        if orphans:
+            yield
+        previous = secret.version("AWSPREVIOUS")
+        if previous and held.only(previous) and self._retired(work, by, previous):
+            yield
+
+    def _retired(self, work: Work, by: Authority, version: str) -> bool:
+        """Whether the key of AWSPREVIOUS is revoked now: by its label, or by its own authority (K3)."""
+        value = work.value(version)
+        key_id = self.target.key_id(value) if value else None
+        for key in self.target.keys(by):
+            if key.id == key_id and _version(work.secret.arn, key):
+                self.target.revoke_key(by, key.id)
+                return True
+            if key.id == key_id and value and not _is_labelled(key):
+                return self._revoked_by_itself(work, value, key.id)
+        return False
+
+    def _no_room(self, work: Work, by: Authority, label: str, full: LimitReached) -> str:
+        """Nothing may be revoked. Where a key of this very version is in the way, it is one that was never stored."""
+        try:
+            patiently(lambda: work.store.read_version(work.secret.arn, work.event.token, "AWSPENDING"))
+        except NotRotatable:
+            # As S6: it may be another delivery's, about to be stored, so it stays; the next rotation's K4 sweeps it.
+            if any(key.label == label for key in self.target.keys(by)):
+                work.give_up_pending()
+            raise full from None
+        return "K1"
+
+    def _sweep(self, work: Work, current: Secret, left: str | None) -> None:
+        """K2: list the keys, then read what the staged versions hold, and revoke ours that none does; then K3.
+
+        left: the version that AWSCURRENT's move has just put out of AWSPREVIOUS, where that is known
+        """
+        retried(lambda: self._by(work, current, lambda by: self._swept(work, by, left)))
+
+    def _swept(self, work: Work, by: Authority, left: str | None) -> None:
+        keys = self.target.keys(by)
+        held = self._held(work, _still_current(work))
+        if held.unknown:
+            work.notes.append(f"No key was revoked: {held.unknown}")
+            return
+
+        def guard() -> None:
+            _still_current(work)
+
+        with clock.guarded_by(guard):
+            for key in keys:
+                if self._is_orphan(work, held, key):
+                    self.target.revoke_key(by, key.id)
+            self._sweep_handmade(work, held, {key.id for key in keys if not _is_labelled(key)} - held.ids, left)
+
+    def _is_orphan(self, work: Work, held: "Holdings", key: ListedKey) -> bool:
+        """Whether a key is ours, and none that any staged version holds or is about to."""
+        version = _version(work.secret.arn, key)
+        if version is None or key.id in held.ids or held.unknown:
+            return False
+        if version in held.staged:
+            return held.staged[version] is not None  # else it is about to be stored
+        value = _readable(work, version)
+        return value is None or not held.same_key(value)
+
+    def _sweep_handmade(self, work: Work, held: "Holdings", unaccounted: Collection[str], left: str | None) -> None:
+        """K3: a key without a label, which a version that is not staged any more records."""
+        for version in self._old_versions(work, left) if unaccounted else ():
+            value = _readable(work, version)
+            if value is None or held.same_key(value):
+                continue
+            key_id = self.target.key_id(value)
+            if key_id is None and version == left:
+                work.notes.append(f"Version {version} does not say which key was its own: revoke it by hand.")
+            if key_id not in unaccounted or key_id is None:
+                continue
+            if not self._revoked_by_itself(work, value, key_id):
+                work.notes.append(
+                    f"The key that version {version} records was made by hand, and its value does not prove that it is "
+                    "that key's: revoke it by hand."
+                )
+
+    def _old_versions(self, work: Work, left: str | None) -> Iterator[str]:
+        """The versions without a label, newest first; the one that has just lost its label is known without asking."""
+        if left:
+            yield left
+        yield from [version for version in work.store.unlabelled(work.secret)[:OLD_VERSIONS] if version != left]
+
+    def _revoked_by_itself(self, work: Work, value: Secret, key_id: str) -> bool:
+        """K3: whether this value's own key has revoked itself: it logs in as the key that it names."""
+        same = _account_or_none(self.target, value) == self.target.account(work.read("AWSCURRENT"))
+        if self.target.by_admin or not same:
+            return False
+        try:
+            if self.target.proven_key_id(value) != key_id:
+                return False
+        except LoginRejected:
+            return False
+        self.target.revoke_key(Authority(value), key_id)
+        return True
+
+    def _held(self, work: Work, secret: Description) -> "Holdings":
+        """What the staged versions hold."""
+        staged: dict[str, Secret | None] = {}
+        ids: dict[str, str] = {}
+        unknown = ""
+        for version in secret.stages:
+            try:
+                value = staged[version] = work.value(version)
+            except MalformedSecret as error:
+                unknown = error.what
+                continue
+            key_id = self.target.key_id(value) if value else None
+            if key_id:
+                ids[version] = key_id
+            elif value:
+                unknown = f"{value.name} does not say which key it holds."
+        return Holdings(staged, ids, self.target.credential, unknown)
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What the staged versions hold. staged: {version: its value, None where it has none yet}. key_ids: {version: id}.
+
+    unknown: why it is not known which keys they hold; empty where it is
+    """
+
+    staged: Mapping[str, Secret | None]
+    key_ids: Mapping[str, str]
+    credential: tuple[str, ...]
+    unknown: str
+
+    @property
+    def ids(self) -> set[str]:
+        """Every key that is held, by its id."""
+        return set(self.key_ids.values())
+
+    def same_key(self, value: Secret) -> bool:
+        """Whether a staged version holds this value's key, under whatever id: some field of the credential is the same."""
+        return any(self._shares(value, other) for other in self.staged.values() if other)
+
+    def only(self, version: str) -> bool:
+        """Whether no other staged version holds this one's key."""
+        value = self.staged.get(version)
+        others = [other for name, other in self.staged.items() if other and name != version]
+        return value is not None and not self.unknown and not any(self._shares(value, other) for other in others)
+
+    def _shares(self, one: Secret, other: Secret) -> bool:
+        return any(one.get(name) is not None and one.get(name) == other.get(name) for name in self.credential)
+
+
+def _version(arn: str, key: ListedKey) -> str | None:
+    """The version that a key of this secret was issued for; None where it is another's."""
+    ours = label_of(arn, "")
+    return key.label.removeprefix(ours) if key.label and key.label.startswith(ours) else None
+
+
+def _is_labelled(key: ListedKey) -> bool:
+    """Whether this project issued it, for whatever secret."""
+    return (key.label or "").startswith(_OURS)
+
+
+def _has_value(work: Work) -> bool:
+    """Whether the event's version has a value, whatever it is."""
+    try:
+        return work.value(work.event.token) is not None
+    except MalformedSecret:
+        return True
+
+
+def _readable(work: Work, version: str) -> Secret | None:
+    try:
+        return work.value(version)
+    except MalformedSecret:
+        return None
+
+
+def _account_or_none(target: IssuesKeys, value: Secret) -> object:
+    try:
+        return target.account(value)
+    except MalformedSecret:
+        return None
+
+
+def _still_current(work: Work) -> Description:
+    """The secret anew; NotRotatable where this rotation is not the latest any more, whose sweep this is."""
+    secret = work.store.describe(work.event.secret_id)
+    if "AWSCURRENT" not in secret.stages.get(work.event.token, ()) or not secret.rotation_enabled:
+        raise NotRotatable(
+            "too-late",
+            "AWSCURRENT has moved on, or rotation was disabled, while this step was under way.",
+            "No key was revoked by it; the next finishSecret revokes what no version holds.",
+        )
+    return secret

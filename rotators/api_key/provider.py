@@ -1,0 +1,186 @@
+"""Provider files: how the keys of one service are issued or set, deployed with the function and trusted like its code.
+
+Each is validated when the function is imported: against provider.schema.json, and for what a schema cannot say. The most
+important of that: where an admin's key acts, no request but `check` holds anything from the secret's own value (W7).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from common.password import PasswordPolicy
+from common.secret import Secret
+from rotators.api_key.placeholders import placeholders
+from rotators.api_key.schema import faults
+
+FOLDER = Path(__file__).with_name("providers")
+SCHEMA = Path(__file__).with_name("provider.schema.json")
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+Operation = Literal["check", "read", "issue", "list", "revoke", "set"]
+# What may stand in each operation's request, beside the values of the secret, or of the admin's.
+_MORE: Mapping[Operation, set[str]] = {
+    "check": set(),
+    "read": set(),
+    "issue": {"label", "read"},
+    "list": set(),
+    "revoke": {"key_id"},
+    "set": {"new", "read"},
+}
+
+
+class BadProvider(Exception):
+    """A provider file that says something that cannot be: the function does not start."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One service. file: what its provider file says, validated. Its fields are described in provider.schema.json."""
+
+    name: str
+    file: Mapping[str, Any]
+
+    @property
+    def kind(self) -> Literal["issued", "chosen"]:
+        """Who makes the keys: the service, or we."""
+        kind: Literal["issued", "chosen"] = self.file["kind"]
+        return kind
+
+    @property
+    def by_admin(self) -> bool:
+        """Whether an admin's key acts."""
+        return "admin" in self.file
+
+    @property
+    def account_field(self) -> str | None:
+        """The field of the secret that names its account."""
+        field: str | None = self.file.get("account")
+        return field
+
+    @property
+    def credential(self) -> tuple[str, ...]:
+        """The fields of the secret that a rotation changes."""
+        return tuple(self.file["issue"]["fields"]) if self.kind == "issued" else (self.file["value"]["field"],)
+
+    @cached_property
+    def password_policy(self) -> PasswordPolicy:
+        """What a chosen value may be."""
+        value = self.file["value"]
+        required = tuple(value.get("required", ()))
+        return PasswordPolicy(value["shortest"], value["longest"], value.get("forbidden", ""), required)
+
+    @property
+    def secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return "plaintext" not in self.file["server"]
+
+    def server(self, value: Secret) -> tuple[str, int]:
+        """Host and port: the file's own, or the secret's where the file allows them."""
+        hosts: list[str] = self.file["server"]["hosts"]
+        ports: list[int] = self.file["server"].get("ports", [443])
+        fixed = len(hosts) == 1 and "*" not in hosts[0]
+        host = hosts[0] if fixed and value.get("host") is None else value.host().lower().removesuffix(".")
+        if not any(fnmatchcase(host, pattern.lower()) for pattern in hosts):
+            raise value.wrong("host", f"is not one that the provider file {self.name}.json allows ({', '.join(hosts)})")
+        port = value.port(ports[0])
+        if port not in ports:
+            raise value.wrong("port", f"is not one that the provider file {self.name}.json allows ({ports})")
+        return host, port
+
+    def serves(self, arn: str) -> bool:
+        """Whether the file lists this secret."""
+        return matches(arn, self.file.get("secrets", ()))
+
+    def fields(self, whose: Literal["secret", "admin"]) -> set[str]:
+        """The fields that requests need of the secret's value, or of the admin's."""
+        named = {name for operation in self.file.values() for name in _named(operation)}
+        return {name.partition(".")[2] for name in named if name.startswith(f"{whose}.")}
+
+
+def matches(arn: str, patterns: Iterable[str]) -> bool:
+    """Whether an ARN is one of these, of which * is any part."""
+    return any(fnmatchcase(arn, pattern) for pattern in patterns)
+
+
+def load_providers(folder: Path = FOLDER) -> dict[str, Provider]:
+    """{name: provider} of each file in a folder; BadProvider, naming the file and the place, where one makes no sense."""
+    schema = json.loads(SCHEMA.read_text())
+    return {path.stem: load_provider(path, schema) for path in sorted(folder.glob("*.json"))}
+
+
+def load_provider(path: Path, schema: Mapping[str, Any]) -> Provider:
+    """One file."""
+    try:
+        file = json.loads(path.read_text())
+    except ValueError as error:
+        raise BadProvider(f"{path.name} is not JSON: {error}") from None
+    found = list(faults(file, schema, schema)) or list(_nonsense(file))
+    if found:
+        raise BadProvider(f"{path.name}: " + "; ".join(found))
+    return Provider(path.stem, file)
+
+
+def _nonsense(file: Mapping[str, Any]) -> list[str]:
+    """What the schema cannot say."""
+    found = []
+    by_admin = "admin" in file
+    for operation, more in _MORE.items():
+        try:
+            allowed = more | ({"admin", "account"} if by_admin and operation != "check" else {"secret"})
+            names = _named(file.get(operation, {}))
+        except ValueError as error:
+            found.append(f"{operation}.request: {error}")
+            continue
+        found += [
+            f"{operation}.request: {{{name}}} may not stand here"
+            for name in names
+            if name.partition(".")[0] not in allowed
+        ]
+        read = file.get("read", {}).get("values", {})
+        found += [
+            f"{operation}.request: read.values lacks {name[5:]!r}"
+            for name in names
+            if name.startswith("read.") and name[5:] not in read
+        ]
+    found += _bad_paths(file)
+    server = file["server"]
+    if server.get("plaintext") and not {host.lower() for host in server["hosts"]} <= LOOPBACK:
+        found.append("server.plaintext: only where every host is a loopback address")
+    if by_admin and "account" not in file["check"]:
+        found.append("check.account: is needed where an admin's key acts")
+    if "account" in file and "account" not in file["check"]:
+        found.append("account: check.account must answer it")
+    if file["kind"] == "chosen" and by_admin and "account" not in file:
+        found.append("account: is needed where an admin's key sets a value")
+    if file["kind"] == "issued":
+        if file["key"]["id"] not in file["issue"]["fields"]:
+            found.append(f"issue.fields: lacks {file['key']['id']!r}, which key.id names")
+        if file["key"]["id_proven_by"] == "check" and "key_id" not in file["check"]:
+            found.append("check.key_id: is needed, as key.id_proven_by says so")
+    return found
+
+
+def _bad_paths(file: Mapping[str, Any]) -> list[str]:
+    paths = {f"check.{name}": file["check"].get(name) for name in ("valid", "account", "key_id")}
+    paths["read.powerful"], paths["list.keys"] = file.get("read", {}).get("powerful"), file.get("list", {}).get("keys")
+    for operation, of in (("read", "values"), ("issue", "fields")):
+        paths |= {f"{operation}.{of}.{name}": path for name, path in file.get(operation, {}).get(of, {}).items()}
+    found = []
+    for where, path in paths.items():
+        try:
+            jmespath.compile(path or "@")
+        except JMESPathError:
+            found.append(f"{where}: is not JMESPath")
+    return found
+
+
+def _named(operation: Any) -> set[str]:
+    """The placeholders of an operation's request."""
+    request = operation.get("request", {}) if isinstance(operation, Mapping) else {}
+    return set(placeholders({name: part for name, part in request.items() if name != "method"}))

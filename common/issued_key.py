@@ -202,6 +202,8 @@ class IssuedKey:
         """The versions without a label, newest first; the one that has just lost its label is known without asking."""
         if left:
             yield left
+        if self.target.by_admin:
+            return  # none of them could revoke itself: one is reported when it leaves
         yield from [version for version in work.store.unlabelled(work.secret)[:OLD_VERSIONS] if version != left]
 
     def _revoked_by_itself(self, work: Work, value: Secret, key_id: str) -> bool:

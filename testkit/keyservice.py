@@ -3,7 +3,7 @@
     POST   /keys      {"label": "…"}   201 {"id": "k1", "key": "…"}; each call issues another key, whatever its label
     GET    /keys                       200 [{"id": "k1", "label": "…", "created": 1700000000.0}, …], oldest first, no revoked ones
     DELETE /keys/ID                    204; one that is gone, or another account's, is answered as `rules.gone` says
-    GET    /me                         200 {"account": "…"}
+    GET    /me                         200 {"account": "…", "key_id": "k1"}; no key_id for the admin's
 
 `Authorization: Bearer KEY` is a live key of an account, or the admin's with `X-Account: NAME` (401 else; 404 for an account that
 there is not; 403 for another's name with an account's key). At `rules.limit` POST answers 409.
@@ -339,8 +339,9 @@ class KeyService:
         self.revoke(key_id)
         return Reply(204)
 
-    def _check(self, account: str, _request: Request) -> Reply:
-        return Reply(200, {"account": account})
+    def _check(self, account: str, request: Request) -> Reply:
+        ids = [key.id for key in self.live(account) if key.key == request.bearer]
+        return Reply(200, {"account": account, **({"key_id": ids[0]} if ids else {})})
 
 
 class _Server(ThreadingHTTPServer):

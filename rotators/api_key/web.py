@@ -1,13 +1,14 @@
-"""One request to a service: by verified TLS, bounded in time and size, no redirect followed, nothing of it logged."""
+"""One request to a service: by verified TLS, bounded in time and size, no redirect followed, nothing of it logged.
 
-import http.client
+By the standard library's client: urllib3's connections differ between the versions that Lambda's runtimes bring, and what it
+adds to them (pools, retries, redirects) is what must not be here.
+"""
+
 import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 from common import clock, network, tls
 from common.bounded import bounded
@@ -35,14 +36,14 @@ def send(request: Made, account: Account, *, secure: bool) -> Answer:
     connect = min(CONNECT_SECONDS, seconds)
     if secure:
         opened: HTTPConnection = HTTPSConnection(
-            account.host, account.port, timeout=connect, ssl_context=_verifying(account)
+            account.host, account.port, timeout=connect, context=_verifying(account)
         )
     else:
         opened = HTTPConnection(account.host, account.port, timeout=connect)
     try:
         # In a thread with an end of its own: a socket's time-outs begin anew with each byte that drips in.
         return bounded(lambda: _exchange(opened, request, seconds), seconds)
-    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+    except (HTTPException, OSError, ValueError) as error:
         raise transport_error(error, account) from None
     finally:
         _end(opened)
@@ -50,8 +51,7 @@ def send(request: Made, account: Account, *, secure: bool) -> Answer:
 
 def _exchange(opened: HTTPConnection, request: Made, seconds: float) -> Answer:
     opened.connect()
-    if opened.sock is not None:
-        opened.sock.settimeout(seconds)
+    opened.sock.settimeout(seconds)
     opened.request(request.method, request.target, request.body, dict(request.headers))
     answer = opened.getresponse()
     return Answer(answer.status, answer.read(LARGEST + 1))
@@ -59,7 +59,7 @@ def _exchange(opened: HTTPConnection, request: Made, seconds: float) -> Answer:
 
 def _end(opened: HTTPConnection) -> None:
     """Close it, also while the thread still waits for bytes."""
-    if opened.sock is not None:
+    if opened.sock:
         with suppress(OSError):
             opened.sock.shutdown(socket.SHUT_RDWR)
     opened.close()

@@ -1,0 +1,1 @@
+"""Services that issue keys, or take ours."""

@@ -35,7 +35,7 @@ class Refused(Exception):
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(code, text)
-        self.answer = {"ok": 0.0, "errmsg": text, "code": code, "codeName": str(code)}
+        self.answer: dict[str, Any] = {"ok": 0.0, "errmsg": text, "code": code, "codeName": str(code)}
 
 
 @dataclass

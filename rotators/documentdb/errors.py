@@ -3,12 +3,10 @@
 Codes: MongoDB's "Error Codes" (src/mongo/base/error_codes.yml); DocumentDB answers with the same ones.
 """
 
-import ssl
-from collections.abc import Iterator
+from collections.abc import Mapping
 
-from pymongo.errors import ConfigurationError, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
-from common import network, tls
 from common.errors import (
     ChangeForbidden,
     ChangeRefused,
@@ -18,6 +16,7 @@ from common.errors import (
     TargetUnavailable,
 )
 from common.secret import Account
+from rotators.documentdb.diagnosis import no_connection
 
 REJECTED = 18  # AuthenticationFailed
 _OTHER_METHOD = 334  # MechanismUnavailable
@@ -26,11 +25,10 @@ _NOT_PRIMARY = {10107, 13435, 10058, 11602, 13436}
 _MADE_MEANWHILE = {51003, 1}  # by another delivery: MongoDB's code; 1, InternalError, is FerretDB's for it
 _INTERRUPTED = _MADE_MEANWHILE | {6, 7, 50, 89, 91, 189, 202, 262, 9001, 11600, 112, 24, 46, 225}
 _BAD_VALUE = 2
-_WRONG_NAME = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
 
 
-def login_error(error: PyMongoError, account: Account, *, tls: bool) -> TargetError:
-    """What a failed connect or login means. tls: whether it went by TLS."""
+def login_error(error: PyMongoError, noted: list[Exception], account: Account, *, by_tls: bool) -> TargetError:
+    """What a failed connect or login means. noted: what the driver's monitor has met with."""
     if isinstance(error, OperationFailure):
         return _refused(error.code, account)
     if isinstance(error, ConfigurationError):
@@ -39,7 +37,7 @@ def login_error(error: PyMongoError, account: Account, *, tls: bool) -> TargetEr
             f"{account.host}:{account.port} speaks an older protocol than the driver does; no password was sent.",
             "The driver asks for MongoDB 3.6 or DocumentDB 3.6, and later.",
         )
-    return _unreachable(error, account, by_tls=tls)
+    return no_connection([error, *noted], account, by_tls=by_tls)
 
 
 def _refused(code: int | None, account: Account) -> TargetError:
@@ -69,55 +67,15 @@ def unfinished(account: Account) -> TargetError:
     )
 
 
-def _unreachable(error: BaseException, account: Account, *, by_tls: bool) -> TargetError:
-    """By the kinds of the exceptions that led to it, never by their texts."""
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return _wrong_name(account) if cause.verify_code in _WRONG_NAME else tls.untrusted(account)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return tls.failed(account)
-    if any(isinstance(cause, TimeoutError | NetworkTimeout) for cause in causes):
-        return network.silent(account)
-    if any(_is_end(cause) for cause in causes):
-        return network.closed(account) if by_tls else tls.required(account)
-    return (
-        network.unreachable(account) if any(isinstance(cause, OSError) for cause in causes) else network.silent(account)
-    )
-
-
-def _is_end(cause: BaseException) -> bool:
-    """Whether it is the connection's end; the driver's own exception for one is a bare OSError."""
-    return isinstance(cause, ConnectionResetError | BrokenPipeError) or (type(cause) is OSError and not cause.errno)
-
-
-def _wrong_name(account: Account) -> TargetError:
-    return TargetError(
-        "tls-wrong-name",
-        f"The certificate of {account.host}:{account.port} is valid, but for another name.",
-        "Put the server's own name into 'host': the driver verifies the name that it connects to.",
-    )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception, what caused it, and what the driver has noted of each server."""
-    seen: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        one = waiting.pop()
-        if one in seen:
-            continue
-        seen.append(one)
-        yield one
-        details = getattr(one, "details", None)
-        described = getattr(details, "server_descriptions", None)
-        noted = [server.error for server in described().values() if server.error] if described else []
-        waiting += [found for found in (one.__cause__, one.__context__, *noted) if found is not None]
+def _code(error: PyMongoError) -> int | None:
+    """The server's code, where it has answered."""
+    details = getattr(error, "details", None)  # of NotPrimaryError too, which is no OperationFailure
+    return details.get("code") if isinstance(details, Mapping) else None
 
 
 def command_error(error: PyMongoError, account: Account, *, sets_password: bool) -> TargetError:
     """What a failed command means. sets_password: whether a password was part of it."""
-    code = error.code if isinstance(error, OperationFailure) else None
+    code = _code(error)
     if code in _NOT_PRIMARY:
         return ChangeRefused(
             "target-read-only",

@@ -84,7 +84,7 @@ class Session:
         try:
             status = self.client[self._source].command("connectionStatus")
         except PyMongoError as error:
-            raise login_error(error, self._account, tls=self._login.tls) from None
+            raise login_error(error, self._noted(), self._account, by_tls=self._login.tls) from None
         except (KeyError, ValueError):
             raise unfinished(self._account) from None
         # FerretDB names no database: it has users of `admin` only.
@@ -98,10 +98,10 @@ class Session:
             "Look for a proxy in between that logs in as somebody else; correct 'dbname', the authentication database.",
         )
 
-    @property
-    def account(self) -> Account:
-        """Who has logged in where."""
-        return self._account
+    def _noted(self) -> list[Exception]:
+        """What the driver's monitor has met with: its own error says it in words only."""
+        servers = self.client.topology_description.server_descriptions().values()
+        return [server.error for server in servers if server.error]
 
     def run(self, database: str, command: Mapping[str, Any]) -> Document:
         """Run a command on a database; its answer."""

@@ -24,7 +24,7 @@ class StandIn:
     """FerretDB with MongoDB's users, or DocumentDB's. log: a line for each login.
 
     sent: (who, on which database, the command) of every command about users. fails: by the command's name the code that it is
-    answered by, instead of being done
+    answered by, instead of being done. answers: likewise whole answers
     """
 
     behind_it: MongoServer
@@ -33,6 +33,7 @@ class StandIn:
     port: int = 0
     sent: list[tuple[str, str, Document]] = field(default_factory=list, repr=False)
     fails: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, Document] = field(default_factory=dict)
     host: str = "localhost"
 
     def __post_init__(self) -> None:
@@ -137,6 +138,8 @@ class _Connection:
         if verb in _HELLO or verb == "saslStart":
             return self._login(message, command, ask)
         self._note(verb, command)
+        if verb in self._server.answers:
+            return message.answered(self._server.answers[verb])
         if verb in self._server.fails:
             code = self._server.fails[verb]
             return None if code == HANG_UP else message.answered(Refused(code, "as the test wants").answer)

@@ -71,15 +71,15 @@ CASES = {
 }
 
 
-def threads() -> set[str]:
+def threads() -> set[threading.Thread]:
     """The driver's threads that run now."""
-    return {thread.name for thread in threading.enumerate() if "pymongo" in thread.name}
+    return {thread for thread in threading.enumerate() if "pymongo" in thread.name}
 
 
 def assert_all_closed(server: MongoServer) -> None:
-    """No thread of the driver's and no connection of ours, within two seconds: what goes on ends by itself."""
+    """No thread of the driver's and no connection of ours, within a few seconds: a monitor that waits ends with its time-out."""
     ports = {f"{port:04X}" for port in (server.port, server.plain_port)}
-    end = time.monotonic() + 2
+    end = time.monotonic() + 7
     while time.monotonic() < end:
         if not threads() and not _connections(ports):
             return
@@ -245,7 +245,7 @@ def login(port: int, **fields: object) -> Secret:
     [
         (lambda _: None, {}, "target-silent"),
         (lambda _: None, {"ssl": False}, "target-silent"),
-        (close_at_once, {}, "tls-failed|target-closed"),
+        (close_at_once, {}, "target-closed"),
         (close_at_once, {"ssl": False}, "tls-required"),
     ],
     ids=["says nothing", "says nothing in clear", "hangs up", "hangs up in clear"],
@@ -256,16 +256,17 @@ def test_a_host_that_does_not_answer(
 ) -> None:
     """In time, and never a rejected login."""
     monkeypatch.setattr(session_module, "CONNECT_SECONDS", 1.5)
+    others = threads()
     with listener(behaviour) as port:
         started = time.monotonic()
         with pytest.raises(TargetError) as error:
             DocumentDb().check(login(port, **fields))
-        assert error.value.code in code.split("|")
+        assert error.value.code == code
         assert time.monotonic() - started < 4
-    end = time.monotonic() + 2
-    while threads() and time.monotonic() < end:
+    end = time.monotonic() + 4  # a monitor that waits for an answer ends with its own time-out
+    while threads() - others and time.monotonic() < end:
         time.sleep(0.02)
-    assert not threads()
+    assert not threads() - others
 
 
 def test_a_server_that_is_too_old_for_the_driver() -> None:

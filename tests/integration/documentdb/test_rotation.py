@@ -78,6 +78,22 @@ def test_recovery(world: Rotating[Any]) -> None:
     assert world.logs_in()
 
 
+def test_s3_a_password_that_the_server_never_heard_of(world: Rotating[Any]) -> None:
+    """Somebody wrote it into the secret: the version before still logs in."""
+    world.rotated()
+    world.put(password="never-set-on-the-server")
+    assert world.rotated().case("setSecret") == "S3"
+    assert world.logs_in()
+
+
+def test_a1_current_is_rejected_and_an_older_version_is_not(world: Rotating[Any]) -> None:
+    """With alternating users that is the proof."""
+    world.tag(strategy="alternating-users")
+    world.put(password="never-set-on-the-server")
+    assert world.rotated().case("setSecret") == "A1"
+    assert world.logs_in()
+
+
 def test_alternating_users(world: Rotating[Any]) -> None:
     """Eleven calls, three logins, none refused; the previous one goes on to log in, and has the same roles."""
     world.tag(strategy="alternating-users")

@@ -7,6 +7,7 @@ SETUP := $(VENV)/.ready
 PostgresRotator := postgres libpq
 MySqlRotator := mysql
 RedshiftRotator := redshift libpq
+DocumentDbRotator := documentdb
 
 # The section of samconfig.toml, for several stacks.
 STACK ?= default
@@ -51,7 +52,8 @@ deploy: $(SETUP) ## What make build has built, as samconfig.toml says
 build-%: $(SETUP)
 	@test -d rotators/$(or $(firstword $($*)),?) -a -n "$(ARTIFACTS_DIR)" || { echo "sam build calls this; call: make build" >&2; exit 1; }
 	@if [ -n "$$BUILD_FOR_THIS_MACHINE" ]; then for="--python $(VENV)/bin/python"; else for="$$($(VENV)/bin/python -m scripts.artifacts uv)"; fi && \
-	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r rotators/$(firstword $($*))/requirements.txt
+	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r rotators/$(firstword $($*))/requirements.txt && \
+	  $(VENV)/bin/python -m scripts.artifacts prune "$(ARTIFACTS_DIR)"
 	@mkdir -p "$(ARTIFACTS_DIR)/rotators"
 	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py $(addprefix rotators/,$($*)) "$(ARTIFACTS_DIR)/rotators"
 	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +

@@ -19,7 +19,8 @@ from common.secret import Secret
 
 LIST_SECONDS = 12.0
 _CN = ("", ".cn")
-RDS = tuple(f".rds.amazonaws.com{cn}" for cn in _CN)
+# DocumentDB's clusters and instances are RDS's to this API.
+RDS = tuple(f".{service}.amazonaws.com{cn}" for service in ("rds", "docdb") for cn in _CN)
 REDSHIFT = tuple(f".redshift.amazonaws.com{cn}" for cn in _CN)
 SERVERLESS = tuple(f".redshift-serverless.amazonaws.com{cn}" for cn in _CN)
 Found = dict[str, Any]

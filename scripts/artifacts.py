@@ -2,6 +2,7 @@
 
     python -m scripts.artifacts uv                          what `uv pip install` is to be told
     python -m scripts.artifacts sam                         the same for `sam build`
+    python -m scripts.artifacts prune FOLDER                take out of it what is for other Pythons
     python -m scripts.artifacts check [options of sam deploy]
 
 samconfig.toml says what the stack is made for (the section that STACK names, by default "default"); RUNTIME and ARCHITECTURE go
@@ -89,6 +90,15 @@ def wrong(built: Path, parameters: Mapping[str, str]) -> Iterator[str]:
                 yield f"{path.relative_to(built)} is for {value}, the stack's {name} is {parameters[name]}: run make build."
 
 
+def prune(folder: Path, asked: str) -> None:
+    """Of an extension module that a wheel brings for several Pythons (PyMongo's do), keep the one for this one."""
+    found = shared_objects(folder)
+    kept = {path.name.partition(".")[0] for path in found if runtime(path) == asked}
+    for path in found:
+        if runtime(path) not in {None, asked} and path.name.partition(".")[0] in kept:
+            path.unlink()
+
+
 def check(arguments: Sequence[str]) -> None:
     """Return where all fits; end with what does not otherwise."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
@@ -113,8 +123,12 @@ def main(verb: str, arguments: Sequence[str]) -> None:
     """Do what the Makefile asks."""
     if verb == "check":
         return check(arguments)
+    if verb == "prune" and os.environ.get("BUILD_FOR_THIS_MACHINE"):
+        return prune(Path(arguments[0]), f"python3.{sys.version_info.minor}")
     asked, machine = wanted(os.environ, stack_parameters(os.environ.get("STACK") or "default"))
-    if verb == "uv":
+    if verb == "prune":
+        prune(Path(arguments[0]), asked)
+    elif verb == "uv":
         print(f"--python-version {asked.removeprefix('python')} --python-platform {PLATFORMS[machine]}")
     else:
         print(f"Runtime={asked} Architecture={machine}")

@@ -11,7 +11,7 @@ from common import clock
 from common.errors import ChangeRefused, TakeoverRefused, TargetError
 from common.target import Pair
 from rotators.documentdb.session import Document, Session
-from rotators.documentdb.users import Role, User, admins, read_user, require_resettable
+from rotators.documentdb.users import User, admins, read_user, require_resettable, shown
 
 
 @dataclass(frozen=True)
@@ -39,47 +39,48 @@ class Turn:
         if pending == self.pair.base:
             self._require_nothing_of_its_own(base, clone)
             self._require_takeover(clone, base)
-            self._change(pending, "set the password", pwd=self.password)
-            return
-        self._require_takeover(base, clone)
-        clone = self._synced(base, clone)
-        same = clone.mechanisms == base.mechanisms
-        mechanisms = {} if same else {"mechanisms": sorted(base.mechanisms)}
-        self._change(pending, "set the password", pwd=self.password, **mechanisms)
+        else:
+            self._require_takeover(base, clone)
+            self._sync(base, clone)
+        self._change(base, pending, "set the password", **base.with_password(self.password))
 
     def _read(self, name: str) -> User | None:
         return read_user(self.session, name, self.database)
 
     def _require_takeover(self, mine: User | None, other: User | None) -> None:
-        """W5: the other user, where it is not proven to be this secret's, has no role that current has not."""
-        more = sorted(other.roles - mine.roles) if other and mine and not self.proven else []
+        """W5: the other user, where it is not proven to be this secret's, has nothing that current has not."""
+        more = mine.gains(other) if other and mine and not self.proven else []
         if more:
             raise TakeoverRefused(
                 "user-not-ours",
-                f"No version of this secret logs in as {other}, which has a role that {mine} has not: {_shown(more)}.",
-                "Nothing was changed. If it is this secret's, put a version with its password into the secret, or take the "
-                "role from it; else rename one of the two.",
+                f"No version of this secret logs in as {other}, which has what {mine} has not: {', '.join(more)}.",
+                "Nothing was changed. If it is this secret's, put a version with its password into the secret, or take that "
+                "from it; else rename one of the two.",
             )
 
     def _require_nothing_of_its_own(self, base: User, clone: User | None) -> None:
         """A2, the base's turn: what only the clone has would be lost with AWSCURRENT; the base is never touched."""
-        more = sorted(clone.roles - base.roles) if clone else []
+        more = clone.roles - base.roles if clone else frozenset()
         if more:
-            roles = [{"role": role, "db": db} for role, db in more]
+            roles = [{"role": role, "db": db} for role, db in sorted(more)]
             raise ChangeRefused(
                 "clone-holds-rights",
-                f"{clone} has roles that {base} has not, and would lose them: {_shown(more)}. Nothing was changed.",
-                f"In the database {self.database!r} run one of the two: db.grantRolesToUser({base.name!r}, {roles}), or "
+                f"{clone} has roles that {base} has not, and would lose them: {', '.join(shown(more))}. Nothing was changed.",
+                f"In the database {base.database!r} run one of the two: db.grantRolesToUser({base.name!r}, {roles}), or "
                 f"db.revokeRolesFromUser({self.pair.clone!r}, {roles}).",
             )
 
-    def _synced(self, base: User, clone: User | None) -> User:
-        """A2, the clone's turn: the clone with what the base has, by a second reading."""
+    def _sync(self, base: User, clone: User | None) -> None:
+        """A2, the clone's turn: what the base has, and a second reading of it."""
+        wanted = base.roles_and_restrictions
         if clone is None:
             password = "".join(secrets.SystemRandom().sample(self.password, len(self.password)))
-            self._run("create the clone", {"createUser": self.pair.clone, "pwd": password, **base.fields})
+            self._run(
+                base, "create the clone", {"createUser": self.pair.clone, **base.with_password(password), **wanted}
+            )
         elif not clone.is_like(base):
-            self._change(self.pair.clone, "give the clone its roles", **base.roles_and_restrictions)
+            lifted: Document = {"authenticationRestrictions": []} if clone.restrictions else {}
+            self._change(base, self.pair.clone, "give the clone its roles", **{**lifted, **wanted})
         found = self._read(self.pair.clone)
         if found is None or not found.is_like(base):
             raise TargetError(
@@ -87,16 +88,12 @@ class Turn:
                 f"{self.pair.clone!r} does not come to have what {base} has; its password was not changed.",
                 f"Compare the two by usersInfo. {base} still logs in.",
             )
-        return found
 
-    def _change(self, name: str, what: str, **fields: object) -> None:
-        self._run(what, {"updateUser": name, **fields})
+    def _change(self, base: User, name: str, what: str, **fields: object) -> None:
+        self._run(base, what, {"updateUser": name, **fields})
 
-    def _run(self, what: str, command: Document) -> None:
+    def _run(self, base: User, what: str, command: Document) -> None:
+        """A command on the database where the server says that the base is."""
         clock.before_change()
         with admins(self.session, what, "userAdmin on the users' database, or userAdminAnyDatabase"):
-            self.session.run(self.database, command)
-
-
-def _shown(roles: list[Role]) -> str:
-    return ", ".join(f"{role} on {db}" for role, db in roles)
+            self.session.run(base.database, command)

@@ -3,12 +3,10 @@
 Codes: MongoDB's "Error Codes" (src/mongo/base/error_codes.yml); DocumentDB answers with the same ones.
 """
 
-import ssl
-from collections.abc import Iterator
+from collections.abc import Mapping
 
-from pymongo.errors import ConfigurationError, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
-from common import network, tls
 from common.errors import (
     ChangeForbidden,
     ChangeRefused,
@@ -18,8 +16,10 @@ from common.errors import (
     TargetUnavailable,
 )
 from common.secret import Account
+from rotators.documentdb.diagnosis import no_connection
 
 REJECTED = 18  # AuthenticationFailed
+_OTHER_METHOD = 334  # MechanismUnavailable
 _FORBIDDEN = {13, 8000}  # Unauthorized; AtlasError
 _NOT_PRIMARY = {10107, 13435, 10058, 11602, 13436}
 _MADE_MEANWHILE = {51003, 1}  # by another delivery: MongoDB's code; 1, InternalError, is FerretDB's for it
@@ -27,64 +27,55 @@ _INTERRUPTED = _MADE_MEANWHILE | {6, 7, 50, 89, 91, 189, 202, 262, 9001, 11600, 
 _BAD_VALUE = 2
 
 
-def login_error(error: PyMongoError, account: Account) -> TargetError:
-    """What a failed connect or login means."""
+def login_error(error: PyMongoError, noted: list[Exception], account: Account, *, by_tls: bool) -> TargetError:
+    """What a failed connect or login means. noted: what the driver's monitor has met with."""
     if isinstance(error, OperationFailure):
-        if error.code == REJECTED:
-            return LoginRejected(
-                "login-rejected",
-                f"The server refuses the password of {account}.",
-                "See which version of the secret was tried.",
-            )
-        return TargetUnavailable(
-            "target-refuses",
-            f"The server turns {account} away, and does not say that its password is wrong (code {error.code}).",
-            "MongoDB's list of error codes says what it means; the server's log has more.",
-        )
+        return _refused(error.code, account)
     if isinstance(error, ConfigurationError):
         return TargetError(
-            "login-method",
-            f"The server wants {account} to log in by another method than SCRAM; no password was sent.",
-            "A user of IAM (MONGODB-AWS), X.509 or LDAP has no password to rotate.",
+            "target-unsupported",
+            f"{account.host}:{account.port} speaks an older protocol than the driver does; no password was sent.",
+            "The driver asks for MongoDB 3.6 or DocumentDB 3.6, and later.",
         )
-    return _unreachable(error, account)
+    return no_connection([error, *noted], account, by_tls=by_tls)
 
 
-def _unreachable(error: BaseException, account: Account) -> TargetError:
-    """By the kinds of the exceptions that led to it, never by their texts."""
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            mismatch = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
-            return tls.wrong_name(account) if cause.verify_code in mismatch else tls.untrusted(account)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return tls.failed(account)
-    if any(isinstance(cause, TimeoutError | NetworkTimeout) for cause in causes):
-        return network.silent(account)
-    if any(isinstance(cause, ConnectionResetError | BrokenPipeError) for cause in causes):
-        return network.closed(account)
-    return network.unreachable(account)
+def _refused(code: int | None, account: Account) -> TargetError:
+    """The server has answered the login, or (no code) the driver does not believe its answer."""
+    if code == REJECTED:
+        return LoginRejected(
+            "login-rejected",
+            f"The server refuses the password of {account}.",
+            "See which version of the secret was tried.",
+        )
+    if code in (None, _OTHER_METHOD):
+        return unfinished(account)
+    return TargetUnavailable(
+        "target-refuses",
+        f"The server turns {account} away, and does not say that its password is wrong (code {code}).",
+        "MongoDB's list of error codes says what it means; the server's log has more.",
+    )
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception, what caused it, and what the driver has noted of each server."""
-    seen: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        one = waiting.pop()
-        if one in seen:
-            continue
-        seen.append(one)
-        yield one
-        details = getattr(one, "details", None)
-        described = getattr(details, "server_descriptions", None)
-        noted = [server.error for server in described().values() if server.error] if described else []
-        waiting += [found for found in (one.__cause__, one.__context__, *noted) if found is not None]
+def unfinished(account: Account) -> TargetError:
+    """SCRAM cannot be done: not by the server, or not with this password."""
+    return TargetError(
+        "login-method",
+        f"The server does not log {account} in by SCRAM as it is meant to be; no password was sent.",
+        "A user of IAM (MONGODB-AWS), X.509 or LDAP has no password to rotate. Else: a password with control characters, "
+        "or a server that does not know it, and so is not the one that it claims to be.",
+    )
 
 
-def command_error(error: PyMongoError, account: Account) -> TargetError:
-    """What a failed command means."""
-    code = error.code if isinstance(error, OperationFailure) else None
+def _code(error: PyMongoError) -> int | None:
+    """The server's code, where it has answered."""
+    details = getattr(error, "details", None)  # of NotPrimaryError too, which is no OperationFailure
+    return details.get("code") if isinstance(details, Mapping) else None
+
+
+def command_error(error: PyMongoError, account: Account, *, sets_password: bool) -> TargetError:
+    """What a failed command means. sets_password: whether a password was part of it."""
+    code = _code(error)
     if code in _NOT_PRIMARY:
         return ChangeRefused(
             "target-read-only",
@@ -97,7 +88,7 @@ def command_error(error: PyMongoError, account: Account) -> TargetError:
             f"The server does not let {account} do this (code {code}).",
             "Grant it changeOwnPassword, or name an admin's secret by 'masterarn'.",
         )
-    if code == _BAD_VALUE:
+    if code == _BAD_VALUE and sets_password:
         return PolicyRefused(
             "password-refused",
             f"The server refuses the new password, as {account} sets it (code {code}).",

@@ -14,50 +14,64 @@ from pymongo.errors import PyMongoError
 from common import clock, network, tls
 from common.errors import LoginRejected
 from common.secret import Account, Secret
-from rotators.documentdb.errors import command_error, login_error
+from rotators.documentdb.errors import command_error, login_error, unfinished
 
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 10.0
+USERS = "admin"  # the database that DocumentDB keeps all users in, MongoDB those that are made there
 Document = dict[str, Any]
 
 
 class Session:
-    """A login that lasts as long as the `with` block. name, database: the user, and where it is one (authSource)."""
+    """A login that lasts as long as the `with` block.
+
+    name, database: the user, and the database whose user the server says it is. On DocumentDB that is `admin`, whatever database
+    the login went by; on MongoDB it is the login's own
+    """
 
     client: "MongoClient[Document]"
+    database: str
 
     def __init__(self, login: Secret, account: Account) -> None:
         self._login, self._account = login, account
         self.name = login.text("username")
-        self.database = login.text_or("dbname", "admin")
+        self._source = login.text_or("dbname", USERS)
 
     def __enter__(self) -> Self:
         """Log in. LoginRejected, TargetUnavailable or TargetError where that fails."""
         network.resolve(self._login.host(), self._account.port)  # bounded; the driver's own look-up is not
-        connect = round(clock.at_most(CONNECT_SECONDS) * 1000)
-        verified = {"tls": True, "tlsCAFile": tls.ca_file()} if self._login.tls else {"tls": False}
-        self.client = MongoClient(
-            host=self._account.host,
-            port=self._account.port,
-            username=self.name,
-            password=self._login.text("password"),
-            authSource=self.database,
-            directConnection=True,
-            retryWrites=False,  # DocumentDB has none
-            retryReads=False,
-            serverSelectionTimeoutMS=connect,
-            connectTimeoutMS=connect,
-            socketTimeoutMS=round(clock.at_most(COMMAND_SECONDS) * 1000),
-            maxPoolSize=1,
-            appname="keyturn",
-            **verified,
-        )
+        self.client = self._client(round(clock.at_most(CONNECT_SECONDS) * 1000))
         try:
-            self._require_user()
+            self.database = self._whose()
         except BaseException:
             self.client.close()
             raise
         return self
+
+    def _client(self, connect: int) -> "MongoClient[Document]":
+        """Not connected yet. connect: milliseconds."""
+        verified = {"tls": True, "tlsCAFile": tls.ca_file()} if self._login.tls else {"tls": False}
+        host = self._account.host
+        try:
+            return MongoClient(
+                host=f"[{host}]" if ":" in host else host,
+                port=self._account.port,
+                username=self.name,
+                password=self._login.text("password"),
+                authSource=self._source,
+                directConnection=True,
+                retryWrites=False,  # DocumentDB has none
+                retryReads=False,
+                serverSelectionTimeoutMS=connect,
+                connectTimeoutMS=connect,
+                socketTimeoutMS=round(clock.at_most(COMMAND_SECONDS) * 1000),
+                serverMonitoringMode="poll",  # one connection less
+                maxPoolSize=1,
+                appname="keyturn",
+                **verified,
+            )
+        except OSError:  # an SSLError is one
+            raise tls.ca_unreadable(self._account) from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -65,24 +79,29 @@ class Session:
         """Close; no thread and no connection is left."""
         self.client.close()
 
-    def _require_user(self) -> None:
-        """W4: the server says who we are."""
+    def _whose(self) -> str:
+        """W4: the server says who we are; the database that it names."""
         try:
-            status = self.client[self.database].command("connectionStatus")
+            status = self.client[self._source].command("connectionStatus")
         except PyMongoError as error:
-            raise login_error(error, self._account) from None
-        users = status.get("authInfo", {}).get("authenticatedUsers", [])
-        if (self.name, self.database) not in [(one.get("user"), one.get("db", self.database)) for one in users]:
-            raise LoginRejected(
-                "login-is-another-user",
-                f"The server takes {self._account} for another user.",
-                "Look for a proxy in between that logs in as somebody else; correct 'dbname', the authentication database.",
-            )
+            raise login_error(error, self._noted(), self._account, by_tls=self._login.tls) from None
+        except (KeyError, ValueError):
+            raise unfinished(self._account) from None
+        # FerretDB names no database: it has users of `admin` only.
+        users = [(one.get("user"), one.get("db", USERS)) for one in status["authInfo"]["authenticatedUsers"]]
+        for database in (self._source, USERS):
+            if (self.name, database) in users:
+                return database
+        raise LoginRejected(
+            "login-is-another-user",
+            f"The server takes {self._account} for another user.",
+            "Look for a proxy in between that logs in as somebody else; correct 'dbname', the authentication database.",
+        )
 
-    @property
-    def account(self) -> Account:
-        """Who has logged in where."""
-        return self._account
+    def _noted(self) -> list[Exception]:
+        """What the driver's monitor has met with: its own error says it in words only."""
+        servers = self.client.topology_description.server_descriptions().values()
+        return [server.error for server in servers if server.error]
 
     def run(self, database: str, command: Mapping[str, Any]) -> Document:
         """Run a command on a database; its answer."""
@@ -90,4 +109,4 @@ class Session:
         try:
             return self.client[database].command(dict(command))
         except PyMongoError as error:
-            raise command_error(error, self._account) from None
+            raise command_error(error, self._account, sets_password="pwd" in command) from None

@@ -8,10 +8,11 @@ from common.secret import Account, Secret
 from common.target import Pair, Proven
 from rotators.documentdb import users
 from rotators.documentdb.clone import Turn
-from rotators.documentdb.session import Session
+from rotators.documentdb.session import USERS, Session
 
-ENGINES = {"mongo": "mongo", "documentdb": "mongo"}
+ENGINES = {"mongo": "mongo", "documentdb": "mongo", "docdb": "mongo"}  # docdb is what RDS's API says of a cluster
 LONGEST_NAME = 63  # characters: DocumentDB's; MongoDB has no limit that matters
+LONGEST_DATABASE = 63  # bytes
 
 
 class DocumentDb:
@@ -29,12 +30,14 @@ class DocumentDb:
     def account(self, secret: Secret) -> Account:
         """The account of the secret's fields engine, host, port (27017), username, dbname (admin); checks all that a login needs."""
         account = secret.account(ENGINES, port=27017)
+        if account.host.endswith(".sock"):
+            raise secret.wrong("host", "is not one host name or address: the driver would take it for a file")
         if secret.tls and secret.get("tls_server_name") is not None:
             raise secret.wrong(
                 "tls_server_name", "cannot be used here: the driver verifies the name that it connects to"
             )
-        database = secret.text_or("dbname", "admin")
-        if any(sign in database for sign in '/\\. "$*<>:|?@'):
+        database = secret.text_or("dbname", USERS)
+        if any(sign in database for sign in '/\\. "$*<>:|?@') or len(database.encode()) > LONGEST_DATABASE:
             raise secret.wrong("dbname", "is not the name of a database")
         return Account(account.server_kind, account.host, account.port, f"{account.user}@{database}")
 
@@ -42,31 +45,35 @@ class DocumentDb:
 
     def check(self, login: Secret) -> str:
         """Log in; the session makes sure that the server says it is that user."""
-        account = self.account(login)
-        with Session(login, account):
-            return account.user
+        with Session(login, self.account(login)) as session:
+            return f"{session.name}@{session.database}"
 
     def change_password(self, login: Secret, pending: Secret) -> None:
-        """updateUser by the user itself."""
+        """updateUser by the user itself, for the mechanisms that it has."""
         with Session(login, self.account(login)) as session:
+            itself = users.read_itself(session)
+            password = pending.text("password")
             clock.before_change()
-            session.run(session.database, {"updateUser": session.name, "pwd": pending.text("password")})
+            session.run(
+                session.database,
+                {"updateUser": session.name, **(itself.with_password(password) if itself else {"pwd": password})},
+            )
 
     def reset_password(self, admin: Secret, pending: Secret, proven: str | None = None) -> None:  # noqa: ARG002  users have one account here
         """updateUser as the admin; W5."""
-        name, database = pending.text("username"), pending.text_or("dbname", "admin")
+        name, database = pending.text("username"), pending.text_or("dbname", USERS)
         with Session(admin, self.account(admin)) as session:
-            users.require_resettable(session, users.read_user(session, name, database), name)
+            user = users.require_resettable(session, users.read_user(session, name, database), name)
             clock.before_change()
             with users.admins(
                 session, f"change the password of {name!r}", "changePassword (userAdmin on that database)"
             ):
-                session.run(database, {"updateUser": name, "pwd": pending.text("password")})
+                session.run(user.database, {"updateUser": user.name, **user.with_password(pending.text("password"))})
 
     def alternate(self, admin: Secret, current: Secret, pending: Secret, pair: Pair, proven: Proven) -> None:
         """A2 and A3 (clone.py)."""
         with Session(admin, self.account(admin)) as session:
-            database = current.text_or("dbname", "admin")
+            database = current.text_or("dbname", USERS)
             turn = Turn(
                 session, pair, database, current.text("username"), pending.text("password"), proven.other is not None
             )

@@ -16,7 +16,12 @@ from testkit.simulator import Simulator
 from tests.conftest import no_server
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = {"postgres": "PostgresRotator", "mysql": "MySqlRotator", "redshift": "RedshiftRotator"}
+FUNCTIONS = {
+    "postgres": "PostgresRotator",
+    "mysql": "MySqlRotator",
+    "redshift": "RedshiftRotator",
+    "documentdb": "DocumentDbRotator",
+}
 Start = Callable[..., EmulatedFunction]
 # What make hands down to what it runs, such as these tests; its own runs here must not see it.
 HANDED_DOWN = {

@@ -16,6 +16,7 @@ DRIVERS = {
     "postgres": {"psycopg2", "psycopg2_binary.libs"},
     "mysql": {"pymysql", "cryptography", "cffi", "_cffi_backend", "pycparser"},
     "redshift": {"psycopg2", "psycopg2_binary.libs"},
+    "documentdb": {"pymongo", "bson", "gridfs", "dns"},
 }
 SHARED = {"postgres": ("libpq",), "redshift": ("libpq",)}
 

@@ -152,7 +152,7 @@ def test_the_functions_have_time_for_their_own_waits() -> None:
     """60 s: more than the longest of a step's waits together; Redshift's has a session in each database."""
     assert TEMPLATE["Globals"]["Function"]["Timeout"] == 60
     own = {folder(name): one["Properties"].get("Timeout") for name, one in ROTATORS.items()}
-    assert own == {"postgres": None, "mysql": None, "redshift": 120}
+    assert own == {"postgres": None, "mysql": None, "redshift": 120, "documentdb": None}
 
 
 def test_each_function_s_arn_and_role_are_outputs() -> None:

@@ -2,10 +2,13 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from common.handler import rotation_handler
 from common.strategy import AlternatingUsers, SingleUser
@@ -39,9 +42,20 @@ def world(mongo: MongoServer, aws: Simulator, monkeypatch: pytest.MonkeyPatch) -
     mongo.drop_users(keep=before)
 
 
+def logins(world: Rotating[Any], mark: int) -> tuple[int, int]:
+    """(succeeded, failed) since then, by FerretDB's own log."""
+    log = world.server.log.read_text()[mark:]
+    ended = re.findall(r"saslContinue: authentication.*?`ok`: (\d)", log)
+    return ended.count("1"), ended.count("0")
+
+
 def test_single_user(world: Rotating[Any]) -> None:
-    """Ten calls; the old password is gone."""
+    """Ten calls, two logins, none refused; the old password is gone."""
+    if world.server.flavour != "ferretdb":
+        pytest.skip("MongoDB's log is another")
+    mark = len(world.server.log.read_text())
     assert world.rotated().case("setSecret") == "S1"
+    assert logins(world, mark) == (2, 0)
     assert len(world.aws.calls_by("keyturn")) == 10
     assert world.logs_in()
     assert not world.server.accepts(world.user, FIRST)
@@ -64,16 +78,62 @@ def test_recovery(world: Rotating[Any]) -> None:
     assert world.logs_in()
 
 
+def test_s3_a_password_that_the_server_never_heard_of(world: Rotating[Any]) -> None:
+    """Somebody wrote it into the secret: the version before still logs in."""
+    world.rotated()
+    world.put(password="never-set-on-the-server")
+    assert world.rotated().case("setSecret") == "S3"
+    assert world.logs_in()
+
+
+def test_a1_current_is_rejected_and_an_older_version_is_not(world: Rotating[Any]) -> None:
+    """With alternating users that is the proof."""
+    world.tag(strategy="alternating-users")
+    world.put(password="never-set-on-the-server")
+    assert world.rotated().case("setSecret") == "A1"
+    assert world.logs_in()
+
+
 def test_alternating_users(world: Rotating[Any]) -> None:
-    """Eleven calls; the previous one goes on to log in, and has the same roles."""
+    """Eleven calls, three logins, none refused; the previous one goes on to log in, and has the same roles."""
     world.tag(strategy="alternating-users")
     for turn in range(4):
+        mark = len(world.server.log.read_text())
         world.rotated()
+        assert world.server.flavour != "ferretdb" or logins(world, mark) == (3, 0)
         assert len(world.aws.calls_by("keyturn")) == 11
         assert world.value()["username"] == (world.user if turn % 2 else f"{world.user}_clone")
         assert world.logs_in()
         assert world.logs_in("AWSPREVIOUS")
         assert world.server.roles(world.user) == world.server.roles(f"{world.user}_clone")
+
+
+def test_a_managed_admin(world: Rotating[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that DocumentDB keeps for its primary user: twelve calls; RDS's API says which server it is of."""
+    arn = "arn:aws:rds:eu-west-1:123456789012:cluster:docs"
+    real: Any = boto3.client
+
+    def client(service: str, **more: Any) -> Any:
+        made = real(service, **more)
+        if service == "rds":
+            found = {"Endpoint": world.server.host, "Port": world.server.port, "Engine": "docdb"}
+            stubber = Stubber(made)
+            stubber.add_response("describe_db_clusters", {"DBClusters": [found]}, {"DBClusterIdentifier": arn})
+            stubber.activate()
+        return made
+
+    monkeypatch.setattr(boto3, "client", client)
+    value = json.dumps({"username": ADMIN, "password": ADMIN_PASSWORD})
+    tags: Any = [{"Key": "aws:rds:primaryDBClusterArn", "Value": arn}]
+    managed = world.client.create_secret(Name="rds!cluster-1", SecretString=value, Tags=tags)["ARN"]
+    monkeypatch.setenv("ADMIN_SECRETS", managed)
+    world.put(masterarn=managed)
+    world.tag(strategy="alternating-users")
+    mark = len(world.server.log.read_text())
+    world.rotated()
+    assert len(world.aws.calls_by("keyturn")) == 12
+    assert world.server.flavour != "ferretdb" or logins(world, mark) == (3, 0)
+    assert world.logs_in()
 
 
 def test_a_name_for_the_certificate_cannot_be_had(world: Rotating[Any]) -> None:

@@ -1,0 +1,87 @@
+"""The crash matrix of DocumentDB on FerretDB, with DocumentDB's and MongoDB's users: every death, every recovery, both strategies.
+
+DocumentDB's shows no mechanisms and takes no restrictions, MongoDB's both; the commands are one more with DocumentDB's.
+"""
+
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testkit.crash.matrix import Scenario, Value
+from testkit.mongodb.standin import StandIn, stand_in
+from testkit.mongodb.users import CHANGES_ITSELF, MANAGES_USERS
+from testkit.servers.mongo import MongoServer
+from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class DocumentDbSubject:
+    """A user with two roles; on MongoDB limited to one mechanism."""
+
+    server: StandIn
+    port: int
+    admin_arn: str | None
+    user: str = field(default_factory=lambda: f"matrix_{next(_numbers)}")
+
+    def __post_init__(self) -> None:
+        self.server.create_user(self.user, "first-password", roles=["readWrite", "dbAdmin"])
+        if self.server.users.flavour == "mongodb":
+            self.server.user(self.user).mechanisms = ["SCRAM-SHA-256"]
+
+    @property
+    def value(self) -> Value:
+        """The secret's first value."""
+        admin = {"masterarn": self.admin_arn} if self.admin_arn else {}
+        return self.server.secret(self.user, "first-password", port=self.port, **admin)
+
+    def accepts(self, value: Value) -> bool:
+        """By FerretDB itself, behind both proxies."""
+        return self.server.accepts(value["username"], value["password"])
+
+    def rights(self, value: Value) -> object:
+        """What the user has, and by doing: FerretDB lets it write and read."""
+        known = self.server.user(value["username"])
+        with self.server.behind_it.connect(value["username"], value["password"]) as client:
+            client["shop"]["matrix"].insert_one({"by": self.user})
+            client["shop"]["matrix"].find_one_and_delete({"by": self.user})
+        return sorted(role["role"] for role in known.roles), sorted(known.mechanisms), known.restrictions
+
+    def drop(self) -> None:
+        """The user and its clone."""
+        server = self.server.behind_it
+        server.drop_users(keep=server.users() - {self.user, f"{self.user}_clone"})
+        for name in (self.user, f"{self.user}_clone"):
+            self.server.users.known.pop((name, "admin"), None)
+
+
+@pytest.mark.parametrize(
+    ("flavour", "strategy"),
+    [("documentdb", "single-user"), ("documentdb", "alternating-users"), ("mongodb", "alternating-users")],
+)
+def test_no_death_loses_anything(
+    ferret: MongoServer, tmp_path: Path, flavour: str, strategy: str, record_property: Record
+) -> None:
+    """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
+    alternating = strategy == "alternating-users"
+    with stand_in(ferret, flavour, tmp_path / "logins.log") as server:
+        server.create_user(ADMIN, ADMIN_PASSWORD, may=frozenset([CHANGES_ITSELF, MANAGES_USERS]))
+
+        def make(port: int, client: Any) -> DocumentDbSubject:
+            if not alternating:
+                return DocumentDbSubject(server, port, None)
+            return DocumentDbSubject(server, port, admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port)))
+
+        scenario = Scenario(
+            name=f"{flavour}, {strategy}",
+            handler="rotators.documentdb.app:handler",
+            environment={"TLS_CA_FILE": str(ferret.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
+            server=("127.0.0.1", server.port),
+            make=make,
+            always_works=alternating,
+        )
+        every_death(scenario, record_property)

@@ -99,9 +99,14 @@ def test_w2_by_the_api(answer: Answer) -> None:
     current = admin.with_fields("AWSCURRENT of app", engine="mongo", username="app", host=MEMBER)
     answer("describe_db_clusters", "DBClusters", [cluster()])
     answer("describe_db_instances", "DBInstances", [member()])
-    require_same_server(admin, current, {}, DocumentDb().account)
+    require_same_server(current, DocumentDb().account(current), DocumentDb().account(admin), {})
     with pytest.raises(NotRotatable):
-        require_same_server(admin, current.with_fields("x", port=27017), {}, DocumentDb().account)
+        require_same_server(
+            current.with_fields("x", port=27017),
+            DocumentDb().account(current.with_fields("x", port=27017)),
+            DocumentDb().account(admin),
+            {},
+        )
 
 
 def test_the_two_apis_are_one() -> None:

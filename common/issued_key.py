@@ -181,8 +181,9 @@ class IssuedKey:
         value = _readable(work, version)
         return value is None or not held.same_key(value)
 
-    def _sweep_handmade(self, work: Work, held: "Holdings", unaccounted: Collection[str], left: str | None) -> None:
+    def _sweep_handmade(self, work: Work, held: "Holdings", handmade: Collection[str], left: str | None) -> None:
         """K3: a key without a label, which a version that is not staged any more records."""
+        unaccounted = set(handmade)
         for version in self._old_versions(work, left) if unaccounted else ():
             value = _readable(work, version)
             if value is None or held.same_key(value):
@@ -197,6 +198,9 @@ class IssuedKey:
                     f"The key that version {version} records was made by hand, and its value does not prove that it is "
                     "that key's: revoke it by hand."
                 )
+            unaccounted.discard(key_id)
+            if not unaccounted:
+                return  # before the versions without a label are listed, which costs a call
 
     def _old_versions(self, work: Work, left: str | None) -> Iterator[str]:
         """The versions without a label, newest first; the one that has just lost its label is known without asking."""

@@ -368,7 +368,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, self.path, headers, self.rfile.read(length).decode(errors="replace"))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the client has died in mid-request: there is none
+            return
+        request = Request(self.command, self.path, headers, body.decode(errors="replace"))
         service = self.server.service
         fault = service.note(request)
         service.closing.wait(fault.before)

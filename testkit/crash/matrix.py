@@ -46,6 +46,8 @@ class Scenario:
 
     make: given the proxy's port and a client of Secrets Manager, a new subject
     always_works: whether AWSCURRENT must log in at every instant
+    left_over: given a subject and the values that staged versions hold, what else of its works at the server; asked after
+    the recovery, and again after one more rotation
     """
 
     name: str
@@ -55,6 +57,7 @@ class Scenario:
     make: Callable[[int, Any], Subject]
     always_works: bool
     tags: Mapping[str, str] = field(default_factory=dict)
+    left_over: Callable[[Any, list[Value]], list[str]] | None = None
 
 
 @dataclass
@@ -160,10 +163,12 @@ class _Case:
             yield "AWSCURRENT has not the rights that it had"
         if any("AWSPENDING" in labels and "AWSCURRENT" not in labels for labels, _ in staged.values()):
             yield "a rotation is still pending"
-        held = [(value["username"], value["password"]) for _, value in staged.values() if value]
+        held = [value for _, value in staged.values() if value]
         for value in self._ever_stored():
-            if (value["username"], value["password"]) not in held and self.subject.accepts(value):
+            if value not in held and self.subject.accepts(value):
                 yield "a credential that no staged version holds logs in"
+        if self.bench.scenario.left_over:
+            yield from self.bench.scenario.left_over(self.subject, held)
 
     def _ever_stored(self) -> list[Value]:
         calls = [call.parameters for call in self.bench.aws.calls if call.operation == "PutSecretValue"]
@@ -237,6 +242,9 @@ def _one_death(bench: _Bench, which: str, at: int, *, before: bool, anew: bool) 
         if not rotation.succeeded:
             broken.append(f"it does not recover: {rotation.error}")
         broken += case.broken(rights)
+        if bench.scenario.left_over:
+            broken += [] if case.rotate().succeeded else ["the next rotation fails"]
+            broken += [f"after the next rotation, {promise}" for promise in case.broken(rights)]
         where = bench.killer.seen[at - 1] if len(bench.killer.seen) >= at else "?"
         how = f"{which} rotation, death {'before' if before else 'after'} message {at} ({where}), {'anew' if anew else 'again'}"
         return [f"{bench.scenario.name}, {how}: {promise}" for promise in broken]

@@ -60,6 +60,19 @@ class KeyWorld:
         value: dict[str, Any] = json.loads(answer["SecretString"])
         return value
 
+    def stages(self) -> dict[str, list[str]]:
+        """{version: its labels}."""
+        stages: dict[str, list[str]] = self.client.describe_secret(SecretId=self.arn)["VersionIdsToStages"]
+        return stages
+
+    def version(self, stage: str) -> str:
+        """The id of the version that holds this label."""
+        return next(version for version, labels in self.stages().items() if stage in labels)
+
+    def event(self, step: str, version: str) -> dict[str, str]:
+        """A step's event, as the service sends it."""
+        return {"Step": step, "SecretId": self.arn, "ClientRequestToken": version}
+
     def put(self, **fields: object) -> None:
         """Somebody edits the secret by hand."""
         self.client.put_secret_value(SecretId=self.arn, SecretString=json.dumps({**self.value(), **fields}))
@@ -107,8 +120,7 @@ class KeyWorld:
 
     def held(self) -> set[str]:
         """The keys that the secret's staged versions hold."""
-        stages = self.client.describe_secret(SecretId=self.arn)["VersionIdsToStages"]
-        values = [self.client.get_secret_value(SecretId=self.arn, VersionId=version) for version in stages]
+        values = [self.client.get_secret_value(SecretId=self.arn, VersionId=version) for version in self.stages()]
         return {json.loads(value["SecretString"])["key"] for value in values}
 
     def labelled(self) -> list[Key]:

@@ -6,31 +6,22 @@ key is, whatever its label says, that the value of any staged version holds. A d
 key that nobody knows: the next sweep finds it by its label.
 """
 
-import base64
-import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from common import clock
 from common.errors import LimitReached, LoginRejected, MalformedSecret, NotRotatable
 from common.guard import Description, same_but_for
+from common.holdings import Holdings, held_by, is_labelled, is_orphan, label_of, readable, version_of
 from common.patience import LAG_PAUSES, patiently, retried
 from common.rotation import Work
 from common.secret import Secret
-from common.target import Authority, IssuesKeys, ListedKey
+from common.target import Authority, IssuesKeys
 
 T = TypeVar("T")
-_OURS = "keyturn-"
 # K3: how many versions without a label are looked at for a key made by hand.
 OLD_VERSIONS = 3
-
-
-def label_of(arn: str, version: str) -> str:
-    """The label of the key that is issued for this version of this secret: 61 characters, for the service's own lists."""
-    identity = base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode().lower()[:16]
-    return f"{_OURS}{identity}-{version}"
 
 
 class IssuedKey:
@@ -115,8 +106,8 @@ class IssuedKey:
     def _freed(self, work: Work, by: Authority) -> Iterator[None]:
         """Room made at the limit: by ours that no staged version holds, then by AWSPREVIOUS's. Never by AWSCURRENT's."""
         secret = work.still_pending()
-        held = self._held(work, secret)
-        orphans = [key for key in self.target.keys(by) if self._is_orphan(work, held, key)]
+        held = held_by(work, self.target, secret)
+        orphans = [key for key in self.target.keys(by) if is_orphan(work, held, key)]
         for key in orphans:
             self.target.revoke_key(by, key.id)
         if orphans:
@@ -130,10 +121,10 @@ class IssuedKey:
         value = work.value(version)
         key_id = self.target.key_id(value) if value else None
         for key in self.target.keys(by):
-            if key.id == key_id and _version(work.secret.arn, key):
+            if key.id == key_id and version_of(work.secret.arn, key):
                 self.target.revoke_key(by, key.id)
                 return True
-            if key.id == key_id and value and not _is_labelled(key):
+            if key.id == key_id and value and not is_labelled(key):
                 return self._revoked_by_itself(work, value, key.id)
         return False
 
@@ -157,7 +148,7 @@ class IssuedKey:
 
     def _swept(self, work: Work, by: Authority, left: str | None) -> None:
         keys = self.target.keys(by)
-        held = self._held(work, _still_current(work))
+        held = held_by(work, self.target, _still_current(work))
         if held.unknown:
             work.notes.append(f"No key was revoked: {held.unknown}")
             return
@@ -167,25 +158,15 @@ class IssuedKey:
 
         with clock.guarded_by(guard):
             for key in keys:
-                if self._is_orphan(work, held, key):
+                if is_orphan(work, held, key):
                     self.target.revoke_key(by, key.id)
-            self._sweep_handmade(work, held, {key.id for key in keys if not _is_labelled(key)} - held.ids, left)
+            self._sweep_handmade(work, held, {key.id for key in keys if not is_labelled(key)} - held.ids, left)
 
-    def _is_orphan(self, work: Work, held: "Holdings", key: ListedKey) -> bool:
-        """Whether a key is ours, and none that any staged version holds or is about to."""
-        version = _version(work.secret.arn, key)
-        if version is None or key.id in held.ids or held.unknown:
-            return False
-        if version in held.staged:
-            return held.staged[version] is not None  # else it is about to be stored
-        value = _readable(work, version)
-        return value is None or not held.same_key(value)
-
-    def _sweep_handmade(self, work: Work, held: "Holdings", handmade: Collection[str], left: str | None) -> None:
+    def _sweep_handmade(self, work: Work, held: Holdings, handmade: Collection[str], left: str | None) -> None:
         """K3: a key without a label, which a version that is not staged any more records."""
         unaccounted = set(handmade)
         for version in self._old_versions(work, left) if unaccounted else ():
-            value = _readable(work, version)
+            value = readable(work, version)
             if value is None or held.same_key(value):
                 continue
             key_id = self.target.key_id(value)
@@ -223,66 +204,6 @@ class IssuedKey:
         self.target.revoke_key(Authority(value), key_id)
         return True
 
-    def _held(self, work: Work, secret: Description) -> "Holdings":
-        """What the staged versions hold."""
-        staged: dict[str, Secret | None] = {}
-        ids: dict[str, str] = {}
-        unknown = ""
-        for version in secret.stages:
-            try:
-                value = staged[version] = work.value(version)
-            except MalformedSecret as error:
-                unknown = error.what
-                continue
-            key_id = self.target.key_id(value) if value else None
-            if key_id:
-                ids[version] = key_id
-            elif value:
-                unknown = f"{value.name} does not say which key it holds."
-        return Holdings(staged, ids, self.target.credential, unknown)
-
-
-@dataclass(frozen=True)
-class Holdings:
-    """What the staged versions hold. staged: {version: its value, None where it has none yet}. key_ids: {version: id}.
-
-    unknown: why it is not known which keys they hold; empty where it is
-    """
-
-    staged: Mapping[str, Secret | None]
-    key_ids: Mapping[str, str]
-    credential: tuple[str, ...]
-    unknown: str
-
-    @property
-    def ids(self) -> set[str]:
-        """Every key that is held, by its id."""
-        return set(self.key_ids.values())
-
-    def same_key(self, value: Secret) -> bool:
-        """Whether a staged version holds this value's key, under whatever id: some field of the credential is the same."""
-        return any(self._shares(value, other) for other in self.staged.values() if other)
-
-    def only(self, version: str) -> bool:
-        """Whether no other staged version holds this one's key."""
-        value = self.staged.get(version)
-        others = [other for name, other in self.staged.items() if other and name != version]
-        return value is not None and not self.unknown and not any(self._shares(value, other) for other in others)
-
-    def _shares(self, one: Secret, other: Secret) -> bool:
-        return any(one.get(name) is not None and one.get(name) == other.get(name) for name in self.credential)
-
-
-def _version(arn: str, key: ListedKey) -> str | None:
-    """The version that a key of this secret was issued for; None where it is another's."""
-    ours = label_of(arn, "")
-    return key.label.removeprefix(ours) if key.label and key.label.startswith(ours) else None
-
-
-def _is_labelled(key: ListedKey) -> bool:
-    """Whether this project issued it, for whatever secret."""
-    return (key.label or "").startswith(_OURS)
-
 
 def _has_value(work: Work) -> bool:
     """Whether the event's version has a value, whatever it is."""
@@ -290,13 +211,6 @@ def _has_value(work: Work) -> bool:
         return work.value(work.event.token) is not None
     except MalformedSecret:
         return True
-
-
-def _readable(work: Work, version: str) -> Secret | None:
-    try:
-        return work.value(version)
-    except MalformedSecret:
-        return None
 
 
 def _account_or_none(target: IssuesKeys, value: Secret) -> object:

@@ -83,8 +83,9 @@ def is_orphan(work: Work, held: Holdings, key: ListedKey) -> bool:
 
 def version_of(arn: str, key: ListedKey) -> str | None:
     """The version that a key of this secret was issued for; None where it is another's."""
-    ours = label_of(arn, "")
-    return key.label.removeprefix(ours) if key.label and key.label.startswith(ours) else None
+    ours, label = label_of(arn, ""), key.label or ""
+    version = label.removeprefix(ours) if label.startswith(ours) else ""
+    return version if 32 <= len(version) <= 64 else None  # noqa: PLR2004  what Secrets Manager takes for a version's id
 
 
 def is_labelled(key: ListedKey) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
 from common import clock
-from common.errors import LimitReached, LoginRejected, MalformedSecret, NotRotatable
+from common.errors import LimitReached, LoginRejected, MalformedSecret, NotRotatable, StoreError
 from common.guard import Description, same_but_for
 from common.holdings import Holdings, held_by, is_labelled, is_orphan, label_of, readable, version_of
 from common.patience import LAG_PAUSES, patiently, retried
@@ -148,9 +148,9 @@ class IssuedKey:
 
     def _swept(self, work: Work, by: Authority, left: str | None) -> None:
         keys = self.target.keys(by)
-        held = held_by(work, self.target, _still_current(work))
+        held = held_by(work, self.target, patiently(lambda: _still_current(work)))
         if held.unknown:
-            work.notes.append(f"No key was revoked: {held.unknown}")
+            work.note(f"No key was revoked: {held.unknown}")
             return
 
         def guard() -> None:
@@ -171,11 +171,11 @@ class IssuedKey:
                 continue
             key_id = self.target.key_id(value)
             if key_id is None and version == left:
-                work.notes.append(f"Version {version} does not say which key was its own: revoke it by hand.")
+                work.note(f"Version {version} does not say which key was its own: revoke it by hand.")
             if key_id not in unaccounted or key_id is None:
                 continue
             if not self._revoked_by_itself(work, value, key_id):
-                work.notes.append(
+                work.note(
                     f"The key that version {version} records was made by hand, and its value does not prove that it is "
                     "that key's: revoke it by hand."
                 )
@@ -189,7 +189,12 @@ class IssuedKey:
             yield left
         if self.target.by_admin:
             return  # none of them could revoke itself: one is reported when it leaves
-        yield from [version for version in work.store.unlabelled(work.secret)[:OLD_VERSIONS] if version != left]
+        try:
+            unlabelled = work.store.unlabelled(work.secret)
+        except StoreError as error:
+            work.note(f"Versions without a label were not looked at for keys made by hand: {error.what}")
+            return
+        yield from [version for version in unlabelled[:OLD_VERSIONS] if version != left]
 
     def _revoked_by_itself(self, work: Work, value: Secret, key_id: str) -> bool:
         """K3: whether this value's own key has revoked itself: it logs in as the key that it names."""

@@ -11,7 +11,8 @@ T = TypeVar("T")
 RETRY_PAUSE = 1.0  # seconds before the one retry of a server that was unavailable
 # Reads of Secrets Manager may lag behind its writes: seconds before each further look at what may just not be seen yet.
 LAG_PAUSES = (0.2, 0.5, 1.0)
-LAGGING = {"version-unknown", "version-not-pending", "version-empty"}  # G2, G4, and a pending value that is missing
+# G2, G4, a pending value that is missing; and AWSCURRENT that was just moved.
+LAGGING = {"version-unknown", "version-not-pending", "version-empty", "too-late"}
 
 
 def patiently(read: Callable[[], T]) -> T:

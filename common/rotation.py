@@ -63,6 +63,11 @@ class Work:
         """S6: take AWSPENDING off this version, so that a new rotation may choose another password."""
         self.store.unstage(self.secret, self.event.token)
 
+    def note(self, text: str) -> None:
+        """Tell the operator, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
     def still_pending(self) -> Description:
         """The guard again, before a change that comes late: NotRotatable where the rotation is over."""
         secret = self.store.describe(self.event.secret_id)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from common import network, tls
 from common.errors import (
-    ChangeForbidden,
     ChangeRefused,
     LimitReached,
     LoginRejected,
@@ -59,7 +58,8 @@ def status_error(  # noqa: PLR0911  one for each meaning
             "Correct the path in the provider file, or the host in the secret.",
         )
     if status == _FORBIDDEN:
-        return ChangeForbidden(
+        # Never ChangeForbidden, which would let an admin act for an account that nobody has proven (W7).
+        return ChangeRefused(
             "service-forbids",
             f"{where}: the key is known, and may not do this.",
             "Give the key (the admin's, where the provider file has one) the right to do what the provider file says.",
@@ -76,7 +76,9 @@ def status_error(  # noqa: PLR0911  one for each meaning
 def rejected(account: Account) -> LoginRejected:
     """Not this key."""
     return LoginRejected(
-        "login-rejected", f"The service refuses the key of {account}.", "See which version of the secret was tried."
+        "login-rejected",
+        f"The service refuses the key of {account}.",
+        "If it is AWSCURRENT's: issue a key by hand and store it by PutSecretValue, then rotate again (docs/runbook.md).",
     )
 
 

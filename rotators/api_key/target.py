@@ -69,7 +69,7 @@ class Service:
         """Where, and as whom; checks each field that the provider's requests need of the secret."""
         host, port = self.provider.server(secret)
         for field in sorted(self.provider.fields("secret")):
-            Values(secret).text(f"secret.{field}")
+            Values(secret).raw(f"secret.{field}")
         whose = self.provider.account_field
         return Account(self.provider.name, host, port, secret.text(whose) if whose else self.provider.name)
 
@@ -84,7 +84,7 @@ class Service:
             )
         host, port = self.provider.server(admin)
         for field in sorted(self.provider.fields("admin")):
-            Values(admin=admin).text(f"admin.{field}")
+            Values(admin=admin).raw(f"admin.{field}")
         return Account(self.provider.name, host, port, self._own_account(admin) or "the admin")
 
     def check(self, login: Secret) -> str:

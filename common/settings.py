@@ -83,7 +83,7 @@ class Settings:
             if not (text.isdecimal() and policy.shortest <= int(text) <= policy.longest):
                 raise _nonsense(source, f"a number from {policy.shortest} to {policy.longest}")
             return int(text)
-        return min(32, policy.longest)
+        return max(policy.shortest, min(32, policy.longest))
 
     def _classes(self, policy: PasswordPolicy) -> dict[str, str]:
         """{class: its characters that may stand in a password}."""

@@ -70,6 +70,8 @@ def status_error(  # noqa: PLR0911  one for each meaning
             f"{where}.",
             "See the service's log and its documentation of this status; then correct the provider file or the secret.",
         )
+    if status < 200:  # noqa: PLR2004  an answer that only announces another: http.client reads no further
+        return not_json(operation, account)
     return None
 
 

@@ -16,7 +16,8 @@ from common.secret import Secret
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _KNOWN = re.compile(r"(secret|admin)\.[A-Za-z0-9_-]+|read\.[A-Za-z0-9_]+|account|label|key_id|new")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What no place takes: control characters, and half a character (a lone surrogate).
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 Json: TypeAlias = Any
 
 
@@ -35,7 +36,8 @@ class Values:
             value = self.secret if whose == "secret" else self.admin
             if value is None:
                 raise ValueError(name)  # a provider file that says so is not loaded
-            return str(value.get(what)) if isinstance(value.get(what), int) else value.text(what)
+            number = value.get(what)
+            return str(number) if isinstance(number, int) and not isinstance(number, bool) else value.text(what)
         return self.others[name]
 
     def text(self, name: str, forbidden: "re.Pattern[str]" = _CONTROL) -> str:
@@ -89,7 +91,7 @@ def placeholders(template: Json) -> Iterator[str]:
 
 def make(request: Mapping[str, Json], values: Values) -> Made:
     """The request of a template; MalformedSecret where a value cannot stand where it should."""
-    target = _filled(request["path"], lambda name: _segment(name, values))
+    target = "/".join(_segment(segment, values) for segment in request["path"].split("/"))
     if query := {name: _filled(text, values.text) for name, text in request.get("query", {}).items()}:
         target += "?" + urlencode(query)
     headers = {"Accept": "application/json", "User-Agent": "keyturn"}
@@ -114,12 +116,13 @@ def _filled(template: str, value: Callable[[str], str]) -> str:
     return _PLACEHOLDER.sub(lambda found: value(found[1]), template)
 
 
-def _segment(name: str, values: Values) -> str:
-    """One segment of a path: what a server, or a proxy before it, could take for more than one is refused."""
-    text = values.text(name, re.compile(rf"{_CONTROL.pattern}|[/\\]"))
-    if text in (".", ".."):
-        raise values.wrong(name, "is not a text that can stand in a URL's path")
-    return quote(text, safe="")
+def _segment(template: str, values: Values) -> str:
+    """One segment of a path: what a server, or a proxy before it, could take for more than one, or for another, is refused."""
+    forbidden = re.compile(rf"{_CONTROL.pattern}|[/\\]")
+    segment = _filled(template, lambda name: quote(values.text(name, forbidden), safe=""))
+    if segment in (".", ".."):
+        raise values.wrong(_PLACEHOLDER.findall(template)[0], "is not a text that can stand in a URL's path")
+    return segment
 
 
 def _ascii(name: str, values: Values) -> str:

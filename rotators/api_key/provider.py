@@ -5,7 +5,8 @@ important of that: where an admin's key acts, no request but `check` holds anyth
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 
 from common.password import PasswordPolicy
 from common.secret import Secret
@@ -33,6 +35,12 @@ _MORE: Mapping[Operation, set[str]] = {
     "revoke": {"key_id"},
     "set": {"new", "read"},
 }
+
+
+# What http.client says by itself; to say otherwise would make another request of it, or send it elsewhere.
+_NOT_OURS = {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"}
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, "token"
+_PRINTABLE = re.compile(r"[\x20-\x7e]*")
 
 
 class BadProvider(Exception):
@@ -85,7 +93,7 @@ class Provider:
         hosts: list[str] = self.file["server"]["hosts"]
         ports: list[int] = self.file["server"].get("ports", [443])
         fixed = len(hosts) == 1 and "*" not in hosts[0]
-        host = hosts[0] if fixed and value.get("host") is None else value.host().lower().removesuffix(".")
+        host = hosts[0].lower() if fixed and value.get("host") is None else value.host().lower().removesuffix(".")
         if not any(fnmatchcase(host, pattern.lower()) for pattern in hosts):
             raise value.wrong("host", f"is not one that the provider file {self.name}.json allows ({', '.join(hosts)})")
         port = value.port(ports[0])
@@ -128,42 +136,72 @@ def load_provider(path: Path, schema: Mapping[str, Any]) -> Provider:
 
 def _nonsense(file: Mapping[str, Any]) -> list[str]:
     """What the schema cannot say."""
-    found = []
-    by_admin = "admin" in file
-    for operation, more in _MORE.items():
-        try:
-            allowed = more | ({"admin", "account"} if by_admin and operation != "check" else {"secret"})
-            names = _named(file.get(operation, {}))
-        except ValueError as error:
-            found.append(f"{operation}.request: {error}")
-            continue
-        found += [
-            f"{operation}.request: {{{name}}} may not stand here"
-            for name in names
-            if name.partition(".")[0] not in allowed
-        ]
-        read = file.get("read", {}).get("values", {})
-        found += [
-            f"{operation}.request: read.values lacks {name[5:]!r}"
-            for name in names
-            if name.startswith("read.") and name[5:] not in read
-        ]
-    found += _bad_paths(file)
-    server = file["server"]
+    found = [fault for operation in _MORE for fault in _bad_placeholders(file, operation)]
+    for operation in _MORE:
+        found += [f"{operation}.request: {what}" for what in _bad_request(file.get(operation, {}).get("request", {}))]
+    return [*found, *_bad_paths(file), *_bad_account(file), *_bad_kind(file)]
+
+
+def _bad_placeholders(file: Mapping[str, Any], operation: Operation) -> Iterator[str]:
+    """Those that may not stand in this operation's request: above all the secret's own, where an admin's key acts (W7)."""
+    allowed = _MORE[operation] | ({"admin", "account"} if "admin" in file and operation != "check" else {"secret"})
+    read = file.get("read", {}).get("values", {})
+    try:
+        names = sorted(_named(file.get(operation, {})))
+    except ValueError as error:
+        yield f"{operation}.request: {error}"
+        return
+    for name in names:
+        whose, _, what = name.partition(".")
+        if whose not in allowed:
+            yield f"{operation}.request: {{{name}}} may not stand here"
+        elif whose == "read" and what not in read:
+            yield f"{operation}.request: read.values lacks {what!r}"
+
+
+def _bad_account(file: Mapping[str, Any]) -> Iterator[str]:
+    """Whose keys they are, and where."""
+    server, answered = file["server"], "account" in file["check"]
     if server.get("plaintext") and not {host.lower() for host in server["hosts"]} <= LOOPBACK:
-        found.append("server.plaintext: only where every host is a loopback address")
-    if by_admin and "account" not in file["check"]:
-        found.append("check.account: is needed where an admin's key acts")
-    if "account" in file and "account" not in file["check"]:
-        found.append("account: check.account must answer it")
-    if file["kind"] == "chosen" and by_admin and "account" not in file:
-        found.append("account: is needed where an admin's key sets a value")
-    if file["kind"] == "issued":
-        if file["key"]["id"] not in file["issue"]["fields"]:
-            found.append(f"issue.fields: lacks {file['key']['id']!r}, which key.id names")
-        if file["key"]["id_proven_by"] == "check" and "key_id" not in file["check"]:
-            found.append("check.key_id: is needed, as key.id_proven_by says so")
-    return found
+        yield "server.plaintext: only where every host is a loopback address"
+    if "admin" in file and not answered:
+        yield "check.account: is needed where an admin's key acts"
+    if "account" in file and not answered:
+        yield "account: check.account must answer it"
+    if file["kind"] == "chosen" and "admin" in file and "account" not in file:
+        yield "account: is needed where an admin's key sets a value"
+
+
+def _bad_kind(file: Mapping[str, Any]) -> Iterator[str]:
+    """What is issued, or chosen."""
+    credential = set(file["issue"]["fields"]) if file["kind"] == "issued" else {file["value"]["field"]}
+    for name in sorted(credential & {"host", "port", "masterarn", file.get("account")}):
+        yield f"a rotation would change {name!r}, which says whose the key is, where, or who acts"
+    if file["kind"] == "chosen":
+        if file["value"]["shortest"] > file["value"]["longest"]:
+            yield "value.shortest: is more than value.longest"
+        return
+    if file["key"]["id"] not in file["issue"]["fields"]:
+        yield f"issue.fields: lacks {file['key']['id']!r}, which key.id names"
+    if file["key"]["id_proven_by"] == "check" and "key_id" not in file["check"]:
+        yield "check.key_id: is needed, as key.id_proven_by says so"
+
+
+def _bad_request(request: Mapping[str, Any]) -> Iterator[str]:
+    """What http.client would refuse at the first rotation, or send as something else than the file seems to say."""
+    if {".", ".."} & {*request.get("path", "").split("/")}:
+        yield "path: . and .. are no segments"
+    if "json" in request and "form" in request:
+        yield "json, form: there is one body"
+    headers = {name.lower() for name in request.get("headers", {})}
+    if len(headers) < len(request.get("headers", {})):
+        yield "headers: one is there twice"
+    if odd := {name for name in headers if name in _NOT_OURS or not _HEADER_NAME.fullmatch(name)}:
+        yield f"headers: {', '.join(map(repr, sorted(odd)))} may not be set"
+    if "basic" in request and "authorization" in headers:
+        yield "basic, headers: there is one Authorization"
+    if not all(_PRINTABLE.fullmatch(text) for text in (request.get("path", ""), *request.get("headers", {}).values())):
+        yield "path, headers: one holds a character that is not printable ASCII"
 
 
 def _bad_paths(file: Mapping[str, Any]) -> list[str]:
@@ -174,10 +212,22 @@ def _bad_paths(file: Mapping[str, Any]) -> list[str]:
     found = []
     for where, path in paths.items():
         try:
-            jmespath.compile(path or "@")
+            called = set(_functions(jmespath.compile(path or "@").parsed))
         except JMESPathError:
             found.append(f"{where}: is not JMESPath")
+            continue
+        found += [
+            f"{where}: JMESPath has no function {name}" for name in sorted(called - set(Functions.FUNCTION_TABLE))
+        ]
     return found
+
+
+def _functions(parsed: Mapping[str, Any]) -> Iterator[str]:
+    """The functions that an expression calls: one that there is not would only be missed when it is applied."""
+    if parsed["type"] == "function_expression":
+        yield parsed["value"]
+    for child in parsed["children"]:
+        yield from _functions(child) if isinstance(child, Mapping) else ()
 
 
 def _named(operation: Any) -> set[str]:

@@ -30,7 +30,7 @@ def faults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], at: s
 
 
 def _faults_of_its_type(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], at: str) -> Iterator[str]:
-    if "const" in schema and value != schema["const"]:
+    if "const" in schema and (type(value), value) != (type(schema["const"]), schema["const"]):  # 1 is not true
         yield f"{at}: is not {schema['const']!r}"
     if "enum" in schema and value not in schema["enum"]:
         yield f"{at}: is none of {', '.join(schema['enum'])}"

@@ -6,9 +6,10 @@ adds to them (pools, retries, redirects) is what must not be here.
 
 import socket
 import ssl
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
 
 from common import clock, network, tls
 from common.bounded import bounded
@@ -40,29 +41,44 @@ def send(request: Made, account: Account, *, secure: bool) -> Answer:
         )
     else:
         opened = HTTPConnection(account.host, account.port, timeout=connect)
+    exchange = _Exchange(opened, request, time.monotonic() + seconds)
     try:
         # In a thread with an end of its own: a socket's time-outs begin anew with each byte that drips in.
-        return bounded(lambda: _exchange(opened, request, seconds), seconds)
+        return bounded(exchange.run, seconds)
     except (HTTPException, OSError, ValueError) as error:
         raise transport_error(error, account) from None
     finally:
-        _end(opened)
+        exchange.stop()
 
 
-def _exchange(opened: HTTPConnection, request: Made, seconds: float) -> Answer:
-    opened.connect()
-    opened.sock.settimeout(seconds)
-    opened.request(request.method, request.target, request.body, dict(request.headers))
-    answer = opened.getresponse()
-    return Answer(answer.status, answer.read(LARGEST + 1))
+@dataclass
+class _Exchange:
+    """A request and its answer, of which nothing is left when it is stopped: no thread, no socket, no late request."""
 
+    opened: HTTPConnection
+    request: Made = field(repr=False)
+    end: float  # of time.monotonic()
+    sock: socket.socket | None = None  # http.client forgets it as soon as an answer says that it is the last one
 
-def _end(opened: HTTPConnection) -> None:
-    """Close it, also while the thread still waits for bytes."""
-    if opened.sock:
-        with suppress(OSError):
-            opened.sock.shutdown(socket.SHUT_RDWR)
-    opened.close()
+    def run(self) -> Answer:
+        with closing(self.opened):
+            self.opened.connect()
+            self.sock, left = self.opened.sock, self.end - time.monotonic()
+            if left <= 0:  # nobody waits any more, and what is asked for might be done
+                raise TimeoutError
+            self.sock.settimeout(left)
+            self.opened.request(self.request.method, self.request.target, self.request.body, dict(self.request.headers))
+            with self.opened.getresponse() as answer:
+                body = answer.read(LARGEST + 1)
+                if answer.length and len(body) <= LARGEST:
+                    raise IncompleteRead(b"")
+                return Answer(answer.status, body)
+
+    def stop(self) -> None:
+        """End the thread's waiting for bytes, so that it closes what it has opened."""
+        if self.sock:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _verifying(account: Account) -> ssl.SSLContext:

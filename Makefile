@@ -8,6 +8,7 @@ PostgresRotator := postgres libpq
 MySqlRotator := mysql
 RedshiftRotator := redshift libpq
 DocumentDbRotator := documentdb
+ApiKeyRotator := api_key
 
 # The section of samconfig.toml, for several stacks.
 STACK ?= default

@@ -1,7 +1,6 @@
 """The service that issues keys: ntfy where there is one, else the testkit's own key service."""
 
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 from testkit.keyservice import KeyService
 from testkit.servers.ntfy import Program, Running, find_ntfy, ntfy_server
+from testkit.servers.process import keeper
 from testkit.servers.web import Web
 
 ACCOUNT = "shop"
@@ -61,23 +61,25 @@ def _ntfy(found: Program | Running) -> Iterator[Service]:
             tokens = server.tokens(user, password)
             return [Issued(one["token"], one.get("label"), one["token"]) for one in tokens]
 
-        yield Service(
-            title=f"ntfy at localhost:{server.port} (TLS)",
-            provider="ntfy",
-            port=server.port,
-            credential="token",
-            value={"host": server.host, "port": server.port, "token": first},
-            ca_file=server.ca_file,
-            log=lambda: server.log.read_text(errors="replace"),
-            listed=listed,
-            accepts=lambda key: server.accepts("", key),
-        )
-        server.drop_users(server.users() - {user})
+        try:
+            yield Service(
+                title=f"ntfy at localhost:{server.port} (TLS)",
+                provider="ntfy",
+                port=server.port,
+                credential="token",
+                value={"host": server.host, "port": server.port, "token": first},
+                ca_file=server.ca_file,
+                log=lambda: server.log.read_text(errors="replace"),
+                listed=listed,
+                accepts=lambda key: server.accepts("", key),
+            )
+        finally:
+            server.drop_users(keep=server.users() - {user})
 
 
 @contextmanager
 def _keyservice() -> Iterator[Service]:
-    with tempfile.TemporaryDirectory(prefix="keyturn-demo-") as folder, KeyService(Path(folder)) as service:
+    with keeper("keyservice", user="") as kept, KeyService(kept.folder) as service:
         service.create_account(ACCOUNT)
         (first,) = service.live(ACCOUNT)
         assert service.ca_file is not None

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from rotators.api_key.provider import load_providers
 from rotators.api_key.target import by_provider
 from testkit.crash.function import process_function
 from testkit.providers import write_provider
+from testkit.servers.process import keeper
 from testkit.simulator import PythonFunction, Rotation, Simulator
 from testkit.simulator.rotations import STEPS
 
@@ -171,7 +171,7 @@ def stage() -> Iterator[Demo]:
             SECRETS_MANAGER_ENDPOINT=aws.endpoint,
             TLS_CA_FILE=str(service.ca_file),
         )
-        providers = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keyturn-demo-")))
+        providers = stack.enter_context(keeper("providers", user="")).folder
         write_provider(providers, service.provider, service.port)
         handler = handler_by_secret("api_key", by_provider(load_providers(providers)))
         function = aws.add_function("keyturn-api-key", handler)

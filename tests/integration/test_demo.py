@@ -202,7 +202,18 @@ def test_a_broken_promise_of_issued_keys_is_an_exit_code(broken: str, says: str)
 )
 def test_interrupted_it_leaves_nothing(sent: signal.Signals, after: str) -> None:
     """At any moment, by any signal: no process, no folder; `demo` looks."""
-    with demo("-u", "-m", "demo") as (process, folder):
+    interrupt(sent, after, "postgres")
+
+
+@pytest.mark.parametrize(("sent", "after"), [(signal.SIGINT, "rotation 1"), (signal.SIGKILL, "abandoned")])
+def test_interrupted_with_issued_keys_it_leaves_nothing(sent: signal.Signals, after: str) -> None:
+    """Likewise, in mid-rotation and after a death of the function."""
+    interrupt(sent, after, "api_key")
+
+
+def interrupt(sent: signal.Signals, after: str, target: str) -> None:
+    """Send the signal to the demo when it has printed this."""
+    with demo("-u", "-m", "demo", target) as (process, folder):
         assert process.stdout is not None
         if after == "starting":
             while not any(folder.iterdir()):

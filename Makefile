@@ -8,6 +8,7 @@ PostgresRotator := postgres libpq
 MySqlRotator := mysql
 RedshiftRotator := redshift libpq
 DocumentDbRotator := documentdb
+ApiKeyRotator := api_key
 
 # The section of samconfig.toml, for several stacks.
 STACK ?= default
@@ -15,7 +16,7 @@ export STACK
 
 .PHONY: demo test verify-redshift check format lock clean local build build-local deploy
 
-demo: $(SETUP)   ## Rotate real credentials on this machine and watch it; TARGET=mysql, or mariadb, where there is one
+demo: $(SETUP)   ## Rotate real credentials on this machine and watch it; TARGET=mysql, or mariadb, where there is one, or api_key
 	@$(VENV)/bin/python -m demo $(TARGET)
 
 test: $(SETUP)   ## Every test that this machine can run, on two cores; some of them: make test ARGS=tests/unit

@@ -16,6 +16,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from demo import stage
+from demo.issued import view as issued
 from demo.measure import Measured
 from demo.stage import Demo
 from demo.targets import TARGETS
@@ -71,11 +72,13 @@ def frame(demo: Demo) -> RenderableType:
 
 
 def main(target: str = "postgres", svg: Path | None = None) -> int:
-    """The exit code: 0 where every promise held. target: as in demo/targets.py. svg: where to write a picture of the end."""
+    """The exit code: 0 where every promise held. target: as in demo/targets.py, or api_key. svg: where to write a picture of the end."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     # The view's own stdout: while the function runs, sys.stdout is its log.
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 118)
+    if target == "api_key":
+        return issued.show(console, svg)
     with stage.stage(console, target) as demo:
         (show_live if console.is_terminal else show_lines)(demo)
         for lane in demo.lanes:
@@ -99,7 +102,7 @@ def main(target: str = "postgres", svg: Path | None = None) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m demo", description="Rotate real passwords and watch it.")
-    parser.add_argument("target", nargs="?", choices=list(TARGETS), default="postgres")
+    parser.add_argument("target", nargs="?", choices=[*TARGETS, "api_key"], default="postgres")
     parser.add_argument("--svg", type=Path, help="write a picture of the end to this file")
     try:
         given = parser.parse_args()

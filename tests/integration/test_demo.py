@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,19 @@ stage.ROTATIONS, stage.SLOW_MOTION, stage.RECOVERY = 1, 0, 1
 target.Postgres.change_password = lambda *_: None
 {more}
 sys.exit(demo.main())
+"""
+
+SABOTAGED_KEYS = """
+import sys
+import demo.__main__ as demo
+import demo.issued.services as services
+import demo.issued.stage as stage
+import common.issued_key as issued_key
+import rotators.api_key.target as target
+services.find_ntfy = lambda: None
+stage.PAUSE = 0
+{broken}
+sys.exit(demo.main("api_key"))
 """
 
 
@@ -131,6 +145,53 @@ def test_a_broken_promise_is_an_exit_code(more: str, says: str) -> None:
     assert "Every promise held" not in output
 
 
+def test_issued_keys() -> None:
+    """Under 40 s: each key by moment, the application never refused, no key in full anywhere, exit code 0."""
+    started = time.monotonic()
+    with demo("-m", "demo", "api_key") as (process, _):
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert time.monotonic() - started < 40
+    assert "\x1b" not in output
+    assert max(map(len, output.splitlines())) <= 120
+    for number in range(1, 4):
+        for step in ("createSecret  K1", "setSecret  ", "testSecret  ", "finishSecret  K2"):
+            assert f"rotation {number}  {step}" in output
+    rows = [line.split("│") for line in output.splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row[3:-1] if cell.strip()] for row in rows] == [
+        ["current", "current", "previous", "previous", *["revoked"] * 4],
+        ["pending", "current", "current", *["previous"] * 3, "revoked"],
+        ["pending", *["current"] * 3, "previous"],
+        ["orphan", "orphan", "revoked"],
+        ["pending", "current"],
+    ]
+    assert not re.search("(tk|key)_[a-z0-9]{4}", output)
+    assert " 0 refused" in output
+    assert "Every promise held" in output
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (
+            "issued_key.IssuedKey._is_orphan = lambda *_: False",
+            "after 3: the keys are revoked, orphan, previous, orphan, current",
+        ),
+        ("stage.BETWEEN = 0", "The application's key was refused"),
+        ("target.IssuingService.issue_key = lambda *_: 1 / 0", "Rotation 1 failed: UnexpectedError"),
+    ],
+    ids=["nothing is revoked", "the cache outlives two rotations", "nothing is issued"],
+)
+def test_a_broken_promise_of_issued_keys_is_an_exit_code(broken: str, says: str) -> None:
+    """A sweep that sweeps nothing, a rotation that fails: the demo sees it, on the key service."""
+    with demo("-c", SABOTAGED_KEYS.format(broken=broken)) as (process, _):
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, output
+    assert "A promise broke" in output
+    assert says in " ".join(output.split())
+    assert "Every promise held" not in output
+
+
 @pytest.mark.parametrize(
     ("sent", "after"),
     [
@@ -141,7 +202,18 @@ def test_a_broken_promise_is_an_exit_code(more: str, says: str) -> None:
 )
 def test_interrupted_it_leaves_nothing(sent: signal.Signals, after: str) -> None:
     """At any moment, by any signal: no process, no folder; `demo` looks."""
-    with demo("-u", "-m", "demo") as (process, folder):
+    interrupt(sent, after, "postgres")
+
+
+@pytest.mark.parametrize(("sent", "after"), [(signal.SIGINT, "rotation 1"), (signal.SIGKILL, "abandoned")])
+def test_interrupted_with_issued_keys_it_leaves_nothing(sent: signal.Signals, after: str) -> None:
+    """Likewise, in mid-rotation and after a death of the function."""
+    interrupt(sent, after, "api_key")
+
+
+def interrupt(sent: signal.Signals, after: str, target: str) -> None:
+    """Send the signal to the demo when it has printed this."""
+    with demo("-u", "-m", "demo", target) as (process, folder):
         assert process.stdout is not None
         if after == "starting":
             while not any(folder.iterdir()):

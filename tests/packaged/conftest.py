@@ -21,6 +21,7 @@ FUNCTIONS = {
     "mysql": "MySqlRotator",
     "redshift": "RedshiftRotator",
     "documentdb": "DocumentDbRotator",
+    "api_key": "ApiKeyRotator",
 }
 Start = Callable[..., EmulatedFunction]
 # What make hands down to what it runs, such as these tests; its own runs here must not see it.
@@ -85,15 +86,20 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def launch(built_local: Path, runtime: Path, aws: Simulator) -> Iterator[Start]:
-    """Start a rotator's function under the emulator; it finds the simulator, and is known to the service."""
+    """Start a rotator's function under the emulator; it finds the simulator, and is known to the service.
+
+    artifact: the folder, where it is not the one that was built
+    """
     if find_emulator() is None:
         no_server("Lambda's runtime interface emulator runs on Linux only")
     with ExitStack() as stack:
 
-        def launcher(rotator: str, ca_file: Path, *, timeout: int = 30, **environment: str) -> EmulatedFunction:
+        def launcher(
+            rotator: str, ca_file: Path, *, artifact: Path | None = None, timeout: int = 30, **environment: str
+        ) -> EmulatedFunction:
             given = {"SECRETS_MANAGER_ENDPOINT": aws.endpoint, "TLS_CA_FILE": str(ca_file), **environment}
-            artifact, handler = built_local / FUNCTIONS[rotator], f"rotators.{rotator}.app.handler"
-            function = stack.enter_context(emulated_function(artifact, handler, runtime, timeout=timeout, **given))
+            folder, handler = artifact or built_local / FUNCTIONS[rotator], f"rotators.{rotator}.app.handler"
+            function = stack.enter_context(emulated_function(folder, handler, runtime, timeout=timeout, **given))
             aws.add(function)
             return function
 

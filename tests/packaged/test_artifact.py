@@ -17,7 +17,9 @@ DRIVERS = {
     "mysql": {"pymysql", "cryptography", "cffi", "_cffi_backend", "pycparser"},
     "redshift": {"psycopg2", "psycopg2_binary.libs"},
     "documentdb": {"pymongo", "bson", "gridfs", "dns"},
+    "api_key": set[str](),  # the standard library's HTTP client
 }
+SCHEMA = ROOT / "rotators" / "api_key" / "provider.schema.json"
 SHARED = {"postgres": ("libpq",), "redshift": ("libpq",)}
 
 
@@ -28,11 +30,11 @@ def artifact(request: pytest.FixtureRequest, built: Path) -> tuple[str, Path]:
 
 
 def test_it_is_for_arm64_and_python_3_13(artifact: tuple[str, Path]) -> None:
-    """Every shared object, by its ELF header; the extension modules' Python by their name."""
+    """Every shared object, by its ELF header; the extension modules' Python by their name. Without a driver there is none."""
     found = artifacts.shared_objects(artifact[1])
-    assert found
-    assert {artifacts.architecture(path) for path in found} == {"arm64"}
-    assert {artifacts.runtime(path) for path in found} - {None} == {"python3.13"}
+    assert bool(found) == bool(DRIVERS[artifact[0]])
+    assert {artifacts.architecture(path) for path in found} == ({"arm64"} if found else set())
+    assert {artifacts.runtime(path) for path in found} - {None} == ({"python3.13"} if found else set())
 
 
 def test_make_build_takes_architecture_and_runtime(tmp_path: Path) -> None:
@@ -62,8 +64,15 @@ def test_it_holds_its_own_driver_and_target_only(artifact: tuple[str, Path]) -> 
     assert {path.name for path in (folder / "rotators").iterdir()} == {"__init__.py", rotator, *SHARED.get(rotator, ())}
     for ours in ("common", "rotators"):
         shipped = {path.relative_to(folder) for path in (folder / ours).rglob("*") if path.is_file()}
-        assert {path.suffix for path in shipped} <= {".py", ".pem"}
+        assert {path.suffix for path in shipped} <= {".py", ".pem", ".json"}
         assert all((folder / path).read_bytes() == (ROOT / path).read_bytes() for path in shipped)
+
+
+def test_provider_files_ship(built: Path) -> None:
+    """And their schema, which the function reads when it is imported; no other function has a JSON file of ours."""
+    ours = {path.relative_to(built) for name in ("common", "rotators") for path in built.glob(f"*/{name}/**/*.json")}
+    sources = [*(ROOT / "rotators" / "api_key" / "providers").glob("*.json"), SCHEMA]
+    assert ours == {Path("ApiKeyRotator") / path.relative_to(ROOT) for path in sources}
 
 
 def test_every_module_of_common_ships(artifact: tuple[str, Path]) -> None:
@@ -103,7 +112,8 @@ class TestDeploy:
         """Said by an option, or by samconfig.toml."""
         said = artifacts.stack_parameters("default", ["Architecture=x86_64 Runtime=python3.13"])
         refused = list(artifacts.wrong(built, said))
-        assert {one.partition("/")[0] for one in refused} == set(FUNCTIONS.values())
+        compiled = {FUNCTIONS[rotator] for rotator, driver in DRIVERS.items() if driver}
+        assert {one.partition("/")[0] for one in refused} == compiled
         assert all(one.endswith("is for arm64, the stack's Architecture is x86_64: run make build.") for one in refused)
 
     def test_artifacts_of_another_python_are_refused(self, built: Path) -> None:

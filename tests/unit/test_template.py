@@ -31,6 +31,11 @@ def folder(rotator: str) -> str:
     return found
 
 
+def suffix(rotator: str) -> str:
+    """What its name in the account ends with."""
+    return folder(rotator).replace("_", "-")
+
+
 def statements(rotator: str) -> dict[str, list[dict[str, Any]]]:
     """{the policy's name: its statements}, those under a condition too; the condition stands before the name."""
     found = {}
@@ -47,7 +52,7 @@ class TestRotator:
     def test_its_name_is_explicit_and_its_handler_is_there(self, rotator: str) -> None:
         """The role can name it without a circle."""
         properties = ROTATORS[rotator]["Properties"]
-        assert properties["FunctionName"] == {"Fn::Sub": "${AWS::StackName}-" + folder(rotator)}
+        assert properties["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{suffix(rotator)}"}
         assert properties["Handler"] == f"rotators.{folder(rotator)}.app.handler"
         assert (ROOT / "rotators" / folder(rotator) / "app.py").exists()
         assert properties["Role"] == {"Fn::GetAtt": [rotator.removesuffix("Rotator") + "Role", "Arn"]}
@@ -75,27 +80,28 @@ class TestRotator:
             "secretsmanager:UpdateSecretVersionStage",
         ]
         assert statement["Resource"] == {"Fn::Sub": f"arn:${{AWS::Partition}}:secretsmanager:{ACCOUNT}:secret:*"}
-        arn = f"arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{folder(rotator)}"
+        arn = f"arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{suffix(rotator)}"
         assert statement["Condition"] == {
             "StringEquals": {"secretsmanager:resource/AllowRotationLambdaArn": {"Fn::Sub": arn}}
         }
 
     def test_its_role_reads_the_admins_that_the_parameter_names(self, rotator: str) -> None:
-        """And asks RDS or Redshift which hosts are theirs; nothing of it where there is none."""
-        admins, lists = statements(rotator)["HasAdmins use-admins"]
+        """And asks RDS or Redshift which hosts are theirs, but for API keys; nothing of it where there is none."""
+        admins, *lists = statements(rotator)["HasAdmins use-admins"]
         assert admins == {
             "Effect": "Allow",
             "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
             "Resource": {"Ref": "AdminSecrets"},
         }
+        assert len(lists) == (folder(rotator) != "api_key")
         if folder(rotator) == "redshift":
-            assert lists["Action"] == [f"redshift:{action}" for action in REDSHIFT["redshift"]] + [
+            assert lists[0]["Action"] == [f"redshift:{action}" for action in REDSHIFT["redshift"]] + [
                 f"redshift-serverless:{action}" for action in REDSHIFT["redshift-serverless"]
             ]
-            assert lists["Resource"] == "*", "IAM knows no resource of the lists' entries"
-        else:
-            assert lists["Action"] == ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
-            assert [one["Fn::Sub"].rpartition("}:")[2] for one in lists["Resource"]] == ["cluster:*", "db:*"]
+            assert lists[0]["Resource"] == "*", "IAM knows no resource of the lists' entries"
+        elif lists:
+            assert lists[0]["Action"] == ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
+            assert [one["Fn::Sub"].rpartition("}:")[2] for one in lists[0]["Resource"]] == ["cluster:*", "db:*"]
 
     def test_its_role_may_do_nothing_else(self, rotator: str) -> None:
         """But write its own log; and in a VPC its code may not do what Lambda does by the role."""
@@ -110,11 +116,11 @@ class TestRotator:
                 "Resource": {"Fn::GetAtt": [logs, "Arn"]},
             }
         ]
-        assert of(rotator, "Logs")["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${AWS::StackName}-" + folder(rotator)}
+        assert of(rotator, "Logs")["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{suffix(rotator)}"}
         assert ROTATORS[rotator]["Properties"]["LoggingConfig"] == {"LogGroup": {"Ref": logs}}
         (deny,) = statements(rotator)["HasVpc no-network-interfaces"]
         assert (deny["Effect"], deny["Resource"]) == ("Deny", "*")
-        assert f"-{folder(rotator)}" in deny["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]["Fn::Sub"]
+        assert f"-{suffix(rotator)}" in deny["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]["Fn::Sub"]
 
 
 def test_the_environment_is_what_the_code_reads() -> None:
@@ -132,6 +138,13 @@ def test_every_variable_is_its_parameter() -> None:
     assert variables.pop("ADMIN_SECRETS") == {"Fn::Join": [",", {"Ref": "AdminSecrets"}]}
     for name, value in variables.items():
         assert value == {"Ref": "".join(word.capitalize() for word in name.split("_"))}
+
+
+def test_a_provider_file_decides_how_its_keys_rotate() -> None:
+    """The stack's RotationStrategy is for users of databases: the function of API keys does not see it."""
+    own = {folder(name): one["Properties"].get("Environment") for name, one in ROTATORS.items()}
+    assert own.pop("api_key") == {"Variables": {"ROTATION_STRATEGY": ""}}
+    assert set(own.values()) == {None}
 
 
 def test_every_parameter_is_used() -> None:
@@ -152,7 +165,7 @@ def test_the_functions_have_time_for_their_own_waits() -> None:
     """60 s: more than the longest of a step's waits together; Redshift's has a session in each database."""
     assert TEMPLATE["Globals"]["Function"]["Timeout"] == 60
     own = {folder(name): one["Properties"].get("Timeout") for name, one in ROTATORS.items()}
-    assert own == {"postgres": None, "mysql": None, "redshift": 120, "documentdb": None}
+    assert own == {"postgres": None, "mysql": None, "redshift": 120, "documentdb": None, "api_key": None}
 
 
 def test_each_function_s_arn_and_role_are_outputs() -> None:

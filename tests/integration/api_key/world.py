@@ -12,7 +12,7 @@ from rotators.api_key.provider import load_providers
 from rotators.api_key.target import by_provider
 from testkit.keyservice import Key, KeyService
 from testkit.providers import write_provider
-from testkit.simulator import PythonFunction, Rotation, Simulator
+from testkit.simulator import Function, PythonFunction, Rotation, Simulator
 
 _numbers = itertools.count()
 
@@ -27,7 +27,7 @@ class KeyWorld:
     account: str = "app"
     provider: str = "keyservice"
     arn: str = ""
-    function: PythonFunction = field(init=False)
+    function: Function = field(init=False)
 
     def deploy(self, **changes: Any) -> None:
         """Deploy the function, with a provider file for each of ours, changed like this."""
@@ -129,6 +129,7 @@ class KeyWorld:
 
     def dies(self, step: str, when: str, times: int = 1) -> None:
         """Let the function die so often, before or after this step has done its work."""
+        assert isinstance(self.function, PythonFunction)
         handler, deaths = self.function.handler, list[str]()
 
         def dying(event: dict[str, str], context: Any) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import boto3
 
 from common.handler import handler_by_secret
+from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
-from rotators.api_key.target import by_provider
 
 
 def _die(**_: object) -> None:

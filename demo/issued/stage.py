@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from common.handler import handler_by_secret
 from demo.clients import CACHE_SECONDS, Client, application
 from demo.issued.services import Issued, Service, find_service
+from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
-from rotators.api_key.target import by_provider
 from testkit.crash.function import process_function
 from testkit.providers import write_provider
 from testkit.servers.process import keeper

@@ -1,7 +1,7 @@
 """The Lambda function that rotates API keys: which service's is said by each secret's provider file (W7)."""
 
 from common.handler import handler_by_secret
+from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
-from rotators.api_key.target import by_provider
 
 handler = handler_by_secret("api_key", by_provider(load_providers()))

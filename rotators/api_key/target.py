@@ -1,55 +1,20 @@
 """A service as a target: what its provider file says is done, with the secret's own key or an admin's."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jmespath
 
 from common import clock, redaction
-from common.engine import StrategiesFor
-from common.errors import BadSetting, ChangeForbidden, ChangeRefused, LoginRejected, NotRotatable
-from common.guard import Description
-from common.issued_key import IssuedKey
+from common.errors import ChangeForbidden, ChangeRefused, LoginRejected, NotRotatable
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
-from common.strategy import SingleUser, Strategy
 from common.target import Authority, ListedKey
 from rotators.api_key.errors import Gone, limit_reached, not_json, rejected, status_error, too_large
 from rotators.api_key.placeholders import Values, make
 from rotators.api_key.provider import Operation, Provider, matches
 from rotators.api_key.web import LARGEST, send
-
-
-def by_provider(providers: Mapping[str, Provider]) -> StrategiesFor:
-    """W7: the strategy of the provider that the tag rotation:provider names, or whose file lists the secret."""
-
-    def strategies_for(secret: Description) -> Sequence[Strategy]:
-        provider = _provider(providers, secret)
-        if provider.kind == "issued":
-            return (IssuedKey(IssuingService(provider)),)
-        return (SingleUser(ChoosingService(provider)),)
-
-    return strategies_for
-
-
-def _provider(providers: Mapping[str, Provider], secret: Description) -> Provider:
-    named = secret.tags.get("rotation:provider")
-    listed = [name for name, provider in providers.items() if provider.serves(secret.arn)]
-    if named is None and len(listed) == 1:
-        return providers[listed[0]]
-    if named is not None and named in providers:
-        return providers[named]
-    what = (
-        f"The tag rotation:provider of {secret.arn} names no provider of this function"
-        if named is not None
-        else f"{secret.arn} has no tag rotation:provider, and {len(listed) or 'no'} provider files list it"
-    )
-    raise BadSetting(
-        "provider-unknown",
-        f"{what}: {', '.join(providers)}.",
-        "Set the tag to one of them, or deploy the provider's file with the function (rotators/api_key/README.md).",
-    )
 
 
 class Service:

@@ -10,6 +10,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
+from typing import Any
 
 from common import clock, network, tls
 from common.bounded import bounded
@@ -36,11 +37,9 @@ def send(request: Made, account: Account, *, secure: bool) -> Answer:
     seconds = clock.at_most(REQUEST_SECONDS)
     connect = min(CONNECT_SECONDS, seconds)
     if secure:
-        opened: HTTPConnection = HTTPSConnection(
-            account.host, account.port, timeout=connect, context=_verifying(account)
-        )
+        opened: _Plain | _Secure = _Secure(account.host, account.port, timeout=connect, context=_verifying(account))
     else:
-        opened = HTTPConnection(account.host, account.port, timeout=connect)
+        opened = _Plain(account.host, account.port, timeout=connect)
     exchange = _Exchange(opened, request, time.monotonic() + seconds)
     try:
         # In a thread with an end of its own: a socket's time-outs begin anew with each byte that drips in.
@@ -51,11 +50,32 @@ def send(request: Made, account: Account, *, secure: bool) -> Answer:
         exchange.stop()
 
 
+class _Together:
+    """A connection that keeps what it is to send, so that head and body go out as one TLS record: all of it arrives, or nothing.
+
+    Where the function dies in between, a service may act on the head alone: ntfy 2.27 issues a token without a label
+    """
+
+    parts: tuple[bytes, ...] = ()
+
+    def send(self, data: Any) -> None:
+        """Keep it."""
+        self.parts += (bytes(data),)
+
+
+class _Plain(_Together, HTTPConnection):
+    pass
+
+
+class _Secure(_Together, HTTPSConnection):
+    pass
+
+
 @dataclass
 class _Exchange:
     """A request and its answer, of which nothing is left when it is stopped: no thread, no socket, no late request."""
 
-    opened: HTTPConnection
+    opened: _Plain | _Secure
     request: Made = field(repr=False)
     end: float  # of time.monotonic()
     sock: socket.socket | None = None  # http.client forgets it as soon as an answer says that it is the last one
@@ -68,6 +88,7 @@ class _Exchange:
                 raise TimeoutError
             self.sock.settimeout(left)
             self.opened.request(self.request.method, self.request.target, self.request.body, dict(self.request.headers))
+            self.sock.sendall(b"".join(self.opened.parts))
             with self.opened.getresponse() as answer:
                 body = answer.read(LARGEST + 1)
                 if answer.length and len(body) <= LARGEST:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from common.handler import handler_by_secret
+from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
-from rotators.api_key.target import by_provider
 
 handler = handler_by_secret("api_key", by_provider(load_providers(Path(os.environ["PROVIDERS"]))))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from common.handler import handler_by_secret
+from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
-from rotators.api_key.target import by_provider
 from testkit.keyservice import Key, KeyService
 from testkit.providers import write_provider
 from testkit.simulator import Function, PythonFunction, Rotation, Simulator

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
 from common import clock
-from common.errors import LimitReached, LoginRejected, MalformedSecret, NotRotatable, StoreError
+from common.errors import LimitReached, LoginRejected, MalformedSecret, NotRotatable, StoreError, TargetError
 from common.guard import Description, same_but_for
 from common.holdings import Holdings, held_by, is_labelled, is_orphan, label_of, readable, version_of
 from common.patience import LAG_PAUSES, patiently, retried
@@ -44,6 +44,12 @@ class IssuedKey:
             if fields is None:
                 return case
             pending = current.with_fields(f"AWSPENDING of {work.secret.arn}", **fields)
+            if any(pending.get(name) == current.get(name) for name in self.target.credential):
+                raise TargetError(
+                    "key-not-new",
+                    "The service has answered with what AWSCURRENT holds already, and not with a new key.",
+                    "Correct what the provider file reads from the service's answer.",
+                )
             if not work.stage(pending) and (key := self.target.key_id(pending)):
                 self.target.revoke_key(by, key)
             return case

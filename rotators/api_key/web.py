@@ -103,8 +103,11 @@ class _Exchange:
 
 
 def _verifying(account: Account) -> ssl.SSLContext:
-    """The public roots that the runtime trusts; or TLS_CA_FILE alone, where that is set."""
+    """The public roots that the runtime trusts, and those of TLS_CA_FILE, where that is set: a stack sets it for its databases."""
+    context = ssl.create_default_context()
     try:
-        return ssl.create_default_context(cafile=tls.configured_ca_file())
+        if configured := tls.configured_ca_file():
+            context.load_verify_locations(configured)
     except (ssl.SSLError, OSError):
         raise tls.ca_unreadable(account) from None
+    return context

@@ -85,6 +85,8 @@ NO_CODES = {
     "issued-key",
     "aurora-mysql",
     "url-safe",
+    "transfer-encoding",
+    "content-length",
     "aurora-postgresql",
     "default-aws-iam-role",
     "redshift-serverless",

@@ -12,8 +12,8 @@ import pytest
 
 from common.handler import handler_by_secret
 from common.issued_key import label_of
+from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
-from rotators.api_key.target import by_provider
 from testkit.providers import write_provider
 from testkit.servers.ntfy import NtfyServer
 from testkit.simulator import PythonFunction, Rotation, Simulator

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 
 from common.handler import handler_by_secret
+from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
-from rotators.api_key.target import by_provider
 from testkit.providers import write_provider
 from testkit.servers.rabbitmq import RabbitMqServer
 from testkit.simulator import PythonFunction, Simulator

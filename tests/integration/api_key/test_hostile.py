@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from common.handler import handler_by_secret
-from common.issued_key import label_of
+from common.holdings import label_of
 from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
 from testkit.certificates import Authority
@@ -421,7 +421,7 @@ class TestRedaction:
         for operation in ("issue", "list", "revoke", "check"):
             for status in (400, 401, 403, 500):
                 told = {"error": f"{at.value()['key']} {at.service.admin_key} refused"}
-                at.service.always(operation, Fault(acts=False, reply=Reply(status, told)))  # type: ignore[arg-type]
+                at.service.always(operation, Fault(acts=False, reply=Reply(status, told)))
                 at.aws.tries = 1
                 at.rotate()
                 at.take_pending_off()

@@ -85,7 +85,7 @@ class TestK1:
         """One stores its key, the other one revokes its own; the rotation goes on."""
         keys.rotated()
         keys.service.always("issue", slow(after=0.3))
-        handler = keys.function.handler
+        handler = keys.handler
 
         def twice(event: dict[str, str], context: object) -> None:
             if event["Step"] == "createSecret":
@@ -198,7 +198,7 @@ class TestK2:
         keys.rotated()
         done = keys.event("finishSecret", keys.version("AWSCURRENT"))
         keys.service.next("issue", slow(after=1))
-        handler, sweeps = keys.function.handler, list[threading.Thread]()
+        handler, sweeps = keys.handler, list[threading.Thread]()
 
         def sweeping(event: dict[str, str], context: object) -> None:
             if event["Step"] == "createSecret":

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from common.handler import handler_by_secret
-from common.issued_key import label_of
+from common.holdings import label_of
 from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
 from testkit.providers import write_provider

@@ -37,6 +37,12 @@ class KeyWorld:
         self.function = self.aws.add_function(f"keyturn-api-key-{next(_numbers)}", handler)
 
     @property
+    def handler(self) -> Callable[[Any, Any], object]:
+        """The function's Python handler, where it runs in this process."""
+        assert isinstance(self.function, PythonFunction)
+        return self.function.handler
+
+    @property
     def client(self) -> Any:
         """Secrets Manager's."""
         return self.aws.client()
@@ -129,8 +135,7 @@ class KeyWorld:
 
     def dies(self, step: str, when: str, times: int = 1) -> None:
         """Let the function die so often, before or after this step has done its work."""
-        assert isinstance(self.function, PythonFunction)
-        handler, deaths = self.function.handler, list[str]()
+        handler, deaths = self.handler, list[str]()
 
         def dying(event: dict[str, str], context: Any) -> None:
             dies = event["Step"] == step and len(deaths) < times

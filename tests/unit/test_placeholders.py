@@ -129,7 +129,7 @@ def test_any_text_anywhere(value: str) -> None:
     """Whatever it is: refused by its name, or in its place."""
     for name in ("secret.x", "label"):
         place = f"{{{name}}}"
-        everywhere = [
+        everywhere: list[dict[str, Any]] = [
             {"path": f"/a/{place}/b"}, {"query": {"q": place}}, {"headers": {"X": place}}, {"basic": [place, place]},
             {"json": [place, f"-{place}"]}, {"form": {"f": place}},
         ]  # fmt: skip

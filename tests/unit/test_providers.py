@@ -191,7 +191,7 @@ def test_a_host_is_a_name_and_nothing_else(tmp_path: Path, host: str) -> None:
 )
 def test_hosts(tmp_path: Path, host: str) -> None:
     """Names, patterns, addresses."""
-    assert loaded(tmp_path, changed("ntfy", server={"hosts": [host]}))
+    assert loaded(tmp_path, changed("ntfy", server={"hosts": [host]})).file["server"]["hosts"] == [host]
 
 
 @pytest.mark.parametrize(

@@ -168,8 +168,12 @@ def _bad_account(file: Mapping[str, Any]) -> Iterator[str]:
         yield "check.account: is needed where an admin's key acts"
     if "account" in file and not answered:
         yield "account: check.account must answer it"
-    if file["kind"] == "chosen" and "admin" in file and "account" not in file:
-        yield "account: is needed where an admin's key sets a value"
+    if file["kind"] == "chosen" and "admin" in file:
+        needed = {"account": "account" in file, "admin.account": "account" in file["admin"]}
+        needed["read.powerful"] = "powerful" in file.get("read", {})  # W6: who may not be reset on the word of a tag
+        yield from (
+            f"{part}: is needed where an admin's key sets a value" for part, there in needed.items() if not there
+        )
 
 
 def _bad_kind(file: Mapping[str, Any]) -> Iterator[str]:

@@ -165,3 +165,32 @@ SingleUser(OnlyChecks())
     output, _, code = api.run(["--strict", "--cache-dir", str(tmp_path / "cache"), str(source)])
     assert code == 1
     assert 'Argument 1 to "SingleUser" has incompatible type "OnlyChecks"; expected "ChangesPassword"' in output
+
+
+def test_a_service_with_keys_composes_with_its_own_strategy_only(tmp_path: Path) -> None:
+    """No clones where a provider file sets keys, no issued keys where a database has passwords."""
+    from mypy import api  # noqa: PLC0415  slow, and needed here only
+
+    program = """
+from common.issued_key import IssuedKey
+from common.strategy import AlternatingUsers, SingleUser
+from rotators.api_key.provider import Provider
+from rotators.api_key.target import ChoosingService, IssuingService
+from rotators.postgres.target import Postgres
+provider = Provider("x", {})
+SingleUser(ChoosingService(provider))
+IssuedKey(IssuingService(provider))
+AlternatingUsers(ChoosingService(provider))
+IssuedKey(Postgres())
+SingleUser(IssuingService(provider))
+"""
+    source = tmp_path / "composition.py"
+    source.write_text(program)
+    output, _, code = api.run(["--strict", "--cache-dir", str(tmp_path / "cache"), str(source)])
+    assert code == 1
+    refused = re.findall(r'Argument 1 to "(\w+)" has incompatible type "(\w+)"', output)
+    assert refused == [
+        ("AlternatingUsers", "ChoosingService"),
+        ("IssuedKey", "Postgres"),
+        ("SingleUser", "IssuingService"),
+    ]

@@ -33,6 +33,10 @@ class KeyWorld:
         """Deploy the function, with a provider file for each of ours, changed like this."""
         for name in ("keyservice", "keyservice_admin"):
             write_provider(self.folder, name, self.service.port, **changes)
+        self.redeploy()
+
+    def redeploy(self) -> None:
+        """Deploy the function with the provider files as they are."""
         handler = handler_by_secret("api_key", by_provider(load_providers(self.folder)))
         self.function = self.aws.add_function(f"keyturn-api-key-{next(_numbers)}", handler)
 

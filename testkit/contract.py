@@ -19,7 +19,7 @@ import pytest
 from common import clock
 from common.errors import ChangeRefused, LoginRejected, MalformedSecret, PolicyRefused, TargetError
 from common.secret import Secret
-from common.target import ChangesPassword, ClonesUsers, Pair, Proven, Target
+from common.target import Authority, ChangesPassword, ClonesUsers, IssuesKeys, Pair, Proven, Target
 
 NASTY_NAMES = ["plain", "UPPER", "with blank", 'double"quote', "single'quote", "per%cent %s", "back\\slash", "ünïcødé"]
 NASTY_PASSWORDS = ["'", '"', "\\", "%s", " leading and trailing ", "é", "e\u0301", "🔑", "a=b host=x", "x" * 99]
@@ -56,6 +56,19 @@ class AdminBench(Bench, Protocol):
 
     def exists(self, name: str) -> bool:
         """Whether there is such a user."""
+        ...
+
+
+class IssuingBench(Protocol):
+    """A service for the contract of a target that issues keys."""
+
+    @property
+    def target(self) -> IssuesKeys:
+        """The target whose contract it is."""
+        ...
+
+    def account(self) -> tuple[Secret, Authority]:
+        """A new account: the value that logs in by its first key, and who may issue keys for it. It is gone after the test."""
         ...
 
 
@@ -273,6 +286,82 @@ class ClonesUsersContract(ResetsPasswordContract):
             thread.join()
         assert not [error for error in errors if isinstance(error, ChangeRefused | LoginRejected)]
         clones.check_alternate(pending, pair)
+
+
+class IssuesKeysContract:
+    """What a target does whose service issues keys."""
+
+    @pytest.fixture
+    def issued(self, bench: IssuingBench) -> tuple[Secret, Authority, Secret]:
+        """The first value, who may issue, and the value of a key that was issued."""
+        first, by = bench.account()
+        return first, by, first.with_fields("issued", **bench.target.issue_key(by, "keyturn-contract"))
+
+    def test_both_keys_work(self, bench: IssuingBench, issued: tuple[Secret, Authority, Secret]) -> None:
+        """And no other; whose they are is the same."""
+        first, _, new = issued
+        assert bench.target.check(first) == bench.target.check(new)
+        (field, *_) = bench.target.credential
+        with pytest.raises(LoginRejected):
+            bench.target.check(new.with_fields("x", **{field: f"{new.text(field)[:-3]}xyz"}))
+
+    def test_each_call_issues_another(self, bench: IssuingBench, issued: tuple[Secret, Authority, Secret]) -> None:
+        """With the same label too: a retry cannot know."""
+        first, by, new = issued
+        again = first.with_fields("again", **bench.target.issue_key(by, "keyturn-contract"))
+        ids = [bench.target.key_id(value) for value in (new, again)]
+        assert len(set(ids)) == 2
+        listed = {key.id: key.label for key in bench.target.keys(by)}
+        assert [listed[str(key_id)] for key_id in ids] == ["keyturn-contract"] * 2
+
+    def test_a_value_without_a_key(self, bench: IssuingBench) -> None:
+        """Records none."""
+        assert bench.target.key_id(Secret({"host": "x"}, "x")) is None
+
+    def test_an_id_is_proven_or_not_known(self, bench: IssuingBench, issued: tuple[Secret, Authority, Secret]) -> None:
+        """Never another one's."""
+        for value in (issued[0], issued[2]):
+            assert bench.target.proven_key_id(value) in (None, bench.target.key_id(value))
+
+    def test_revoked(self, bench: IssuingBench, issued: tuple[Secret, Authority, Secret]) -> None:
+        """That key, and no other; twice is no error."""
+        first, by, new = issued
+        key_id = bench.target.key_id(new)
+        assert key_id
+        for _ in range(2):
+            bench.target.revoke_key(by, key_id)
+            with pytest.raises(LoginRejected):
+                bench.target.check(new)
+        bench.target.check(first)
+        assert key_id not in {key.id for key in bench.target.keys(by)}
+
+    def test_another_account_is_not_touched(
+        self, bench: IssuingBench, issued: tuple[Secret, Authority, Secret]
+    ) -> None:
+        """Nor seen."""
+        first, by = bench.account()
+        assert bench.target.key_id(issued[2]) not in {key.id for key in bench.target.keys(by)}
+        bench.target.issue_key(issued[1], "keyturn-contract")
+        bench.target.check(first)
+
+    def test_issue_and_revoke_are_guarded(self, bench: IssuingBench, issued: tuple[Secret, Authority, Secret]) -> None:
+        """Where the guard says no, nothing is issued and nothing revoked."""
+        _, by, new = issued
+        before = {key.id for key in bench.target.keys(by)}
+        _assert_guarded(lambda: bench.target.issue_key(by, "keyturn-contract"))
+        _assert_guarded(lambda: bench.target.revoke_key(by, str(bench.target.key_id(new))))
+        assert {key.id for key in bench.target.keys(by)} == before
+
+    def test_a_key_hides_itself(self, bench: IssuingBench, issued: tuple[Secret, Authority, Secret]) -> None:
+        """In what is listed, as its id may be the key; and in an error."""
+        _, by, new = issued
+        values = [new.text(field) for field in bench.target.credential]
+        assert not [value for value in values for key in bench.target.keys(by) if value in repr(key)]
+        bench.target.revoke_key(by, str(bench.target.key_id(new)))
+        with pytest.raises(LoginRejected) as error:
+            bench.target.check(new)
+        assert not [value for value in values if value in f"{error.value} {error.value!r}"]
+        assert error.value.__cause__ is None
 
 
 class _SaysNo(Exception):

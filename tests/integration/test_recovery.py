@@ -85,14 +85,16 @@ def test_s4_that_may_not_list(world: World) -> None:
     """Without secretsmanager:ListSecretVersionIds the error names the permission."""
     world.server.set_password(world.user, "changed-by-hand")
     client = world.aws.client()
-    client.meta.events.register("before-send.secrets-manager.ListSecretVersionIds", _denied)  # type: ignore[arg-type]
+    client.meta.events.register("before-send.secrets-manager.ListSecretVersionIds", denied)  # type: ignore[arg-type]
     handler = rotation_handler(SingleUser(Postgres()), client=client)
     world.function = world.aws.add_function("may not list", handler)
     error = world.refused("no-login-works")
     assert "AccessDeniedException to ListSecretVersionIds" in error
 
 
-def _denied(**_: Any) -> AWSResponse:
+def denied(**_: Any) -> AWSResponse:
+    """Secrets Manager's answer to what the role may not do."""
+
     class Raw:
         def stream(self) -> Iterator[bytes]:
             yield b'{"__type": "AccessDeniedException", "message": "no"}'

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from testkit.keyservice import LOST, Rules, refused, slow, too_many
+from common.holdings import label_of
+from testkit.keyservice import LOST, Fault, Reply, Rules, refused, slow, too_many
 from tests.integration.api_key.world import KeyWorld
+from tests.integration.test_recovery import denied
 
 
 def test_rotations(keys: KeyWorld) -> None:
@@ -128,6 +130,26 @@ class TestK1:
         keys.rotated()
         assert keys.works()
 
+    def test_k1_a_service_that_answers_with_the_old_key(self, keys: KeyWorld) -> None:
+        """Is told, and not promoted."""
+        old = keys.value()
+        answer = Reply(201, {"id": old["key_id"], "key": old["key"]})
+        keys.service.always("issue", Fault(acts=False, reply=answer))
+        keys.refused("key-not-new")
+        assert keys.works()
+
+
+@pytest.mark.parametrize("stale", [1, 2, 3])
+def test_reads_that_lag_behind(keys: KeyWorld, stale: int) -> None:
+    """Labels and values one step old: looked at again, also after AWSCURRENT has moved."""
+    keys.rotated()
+    keys.aws.stale_reads, keys.aws.tries = stale, 1
+    keys.rotated()
+    keys.rotated()
+    keys.aws.stale_reads = 0
+    assert keys.works()
+    assert keys.live() == keys.held()
+
 
 class TestK2:
     """finishSecret sweeps what no staged version holds."""
@@ -188,7 +210,15 @@ class TestK2:
 
     def test_k2_somebody_elses_key(self, keys: KeyWorld) -> None:
         """With a label of its own, or none: stays."""
-        theirs = {keys.service.issue("app", label).key for label in (None, "backup job", "keyturn-", "keyturn-x-y")}
+        labels = (
+            None,
+            "backup job",
+            "keyturn-",
+            "keyturn-x-y",
+            label_of(keys.arn, "short"),
+            label_of(keys.arn, "x" * 65),
+        )
+        theirs = {keys.service.issue("app", label).key for label in labels}
         for _ in range(3):
             keys.rotated()
         assert keys.live() == keys.held() | theirs
@@ -313,6 +343,16 @@ class TestK3:
         keys.rotated()
         assert "revoke it by hand" in keys.rotated().log
         assert first in keys.live()
+
+    def test_k3_that_may_not_list_versions(self, keys: KeyWorld) -> None:
+        """Without secretsmanager:ListSecretVersionIds the rotation succeeds, and the log names the permission."""
+        keys.service.issue("app", None)
+        keys.client_of_function = keys.aws.client()
+        keys.client_of_function.meta.events.register("before-send.secrets-manager.ListSecretVersionIds", denied)
+        keys.redeploy()
+        assert "AccessDeniedException to ListSecretVersionIds" in keys.rotated().log
+        keys.rotated()
+        assert keys.works()
 
     def test_k3_with_an_admin_it_is_reported(self, admins: KeyWorld) -> None:
         """An admin's key revokes what a label names, and nothing on the word of a value."""

@@ -28,6 +28,7 @@ class KeyWorld:
     provider: str = "keyservice"
     arn: str = ""
     function: Function = field(init=False)
+    client_of_function: Any = None
 
     def deploy(self, **changes: Any) -> None:
         """Deploy the function, with a provider file for each of ours, changed like this."""
@@ -37,7 +38,8 @@ class KeyWorld:
 
     def redeploy(self) -> None:
         """Deploy the function with the provider files as they are."""
-        handler = handler_by_secret("api_key", by_provider(load_providers(self.folder)))
+        strategies_for = by_provider(load_providers(self.folder))
+        handler = handler_by_secret("api_key", strategies_for, client=self.client_of_function)
         self.function = self.aws.add_function(f"keyturn-api-key-{next(_numbers)}", handler)
 
     @property

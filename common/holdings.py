@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from common.errors import MalformedSecret
@@ -22,11 +22,12 @@ def label_of(arn: str, version: str) -> str:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What the staged versions hold. staged: {version: its value, None where it has none yet}. key_ids: {version: id}.
+    """What the staged versions hold. labels: {version: its labels}. staged: {version: its value, None where it has none yet}. key_ids: {version: id}.
 
     unknown: why it is not known which keys they hold; empty where it is
     """
 
+    labels: Mapping[str, Collection[str]]
     staged: Mapping[str, Secret | None]
     key_ids: Mapping[str, str]
     credential: tuple[str, ...]
@@ -41,11 +42,14 @@ class Holdings:
         """Whether a staged version holds this value's key, under whatever id: some field of the credential is the same."""
         return any(self._shares(value, other) for other in self.staged.values() if other)
 
-    def only(self, version: str) -> bool:
-        """Whether no other staged version holds this one's key."""
-        value = self.staged.get(version)
+    def alone(self, stage: str) -> str | None:
+        """The version that holds this label and no other, and whose key no other staged version holds; None for none."""
+        version = next((name for name, labels in self.labels.items() if labels == {stage}), None)
+        value = self.staged.get(version) if version else None
         others = [other for name, other in self.staged.items() if other and name != version]
-        return value is not None and not self.unknown and not any(self._shares(value, other) for other in others)
+        if value is None or self.unknown or any(self._shares(value, other) for other in others):
+            return None
+        return version
 
     def _shares(self, one: Secret, other: Secret) -> bool:
         return any(one.get(name) is not None and one.get(name) == other.get(name) for name in self.credential)
@@ -65,18 +69,22 @@ def held_by(work: Work, target: IssuesKeys, secret: Description) -> Holdings:
         key_id = target.key_id(value) if value else None
         if key_id:
             ids[version] = key_id
+        elif value is None and secret.stages[version] != {"AWSPENDING"}:
+            unknown = f"version {version} shows no value, though it holds {', '.join(sorted(secret.stages[version]))}."
         elif value:
             unknown = f"{value.name} does not say which key it holds."
-    return Holdings(staged, ids, target.credential, unknown)
+    return Holdings(secret.stages, staged, ids, target.credential, unknown)
 
 
-def is_orphan(work: Work, held: Holdings, key: ListedKey) -> bool:
+def is_orphan(work: Work, held: Holdings, key: ListedKey, listed: Collection[ListedKey]) -> bool:
     """Whether a key is this secret's, and none that any staged version holds or is about to."""
     version = version_of(work.secret.arn, key)
     if version is None or key.id in held.ids or held.unknown:
         return False
     if version in held.staged:
-        return held.staged[version] is not None  # else it is about to be stored
+        # Without a value it is about to be stored. Where the list does not show the key that the version holds, it may be
+        # this one under another form of its id.
+        return held.key_ids.get(version) in {one.id for one in listed}
     value = readable(work, version)
     return value is None or not held.same_key(value)
 

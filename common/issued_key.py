@@ -11,13 +11,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
 from common import clock
-from common.errors import LimitReached, LoginRejected, MalformedSecret, NotRotatable, StoreError, TargetError
+from common.errors import (
+    ChangeRefused,
+    LimitReached,
+    LoginRejected,
+    MalformedSecret,
+    NotRotatable,
+    StoreError,
+    TargetError,
+)
 from common.guard import Description, same_but_for
 from common.holdings import Holdings, held_by, is_labelled, is_orphan, label_of, readable, version_of
 from common.patience import LAG_PAUSES, patiently, retried
 from common.rotation import Work
 from common.secret import Secret
-from common.target import Authority, IssuesKeys
+from common.target import Authority, IssuesKeys, ListedKey
 
 T = TypeVar("T")
 # K3: how many versions without a label are looked at for a key made by hand.
@@ -36,7 +44,8 @@ class IssuedKey:
         """K1: issue a key and store it; where another delivery was faster, revoke it again."""
         current = work.read("AWSCURRENT")
         self.target.account(current)
-        if _has_value(work):
+        if (there := work.value(work.event.token)) is not None:
+            self._require_alive(work, current, there)
             return None
 
         def issue(by: Authority) -> str:
@@ -44,14 +53,20 @@ class IssuedKey:
             if fields is None:
                 return case
             pending = current.with_fields(f"AWSPENDING of {work.secret.arn}", **fields)
+            key = self.target.key_id(pending)
             if any(pending.get(name) == current.get(name) for name in self.target.credential):
+                if key and key not in held_by(work, self.target, work.still_pending()).ids:
+                    self.target.revoke_key(by, key)
                 raise TargetError(
                     "key-not-new",
                     "The service has answered with what AWSCURRENT holds already, and not with a new key.",
                     "Correct what the provider file reads from the service's answer.",
                 )
-            if not work.stage(pending) and (key := self.target.key_id(pending)):
-                self.target.revoke_key(by, key)
+            clock.before_change()  # the service may have taken long: what is stored late would take AWSPENDING from the next
+            if not work.stage(pending) and key:
+                stored = readable(work, work.event.token)
+                if stored and self.target.key_id(stored) not in (None, key):
+                    self.target.revoke_key(by, key)
             return case
 
         return self._by(work, current, issue)
@@ -63,20 +78,14 @@ class IssuedKey:
         """The key works. A service may take a moment until it knows a new one."""
         pending = work.read("AWSPENDING")
         self.target.account(pending)
-        for pause in LAG_PAUSES:
-            try:
-                retried(lambda: self.target.check(pending))
-            except LoginRejected:
-                time.sleep(min(pause, max(clock.left(), 0)))
-            else:
-                return
-        self.target.check(pending)
+        self._check(pending)
 
     def finish(self, work: Work) -> str:
         """K2. G5 first: what this version says was not judged before."""
         current, pending = work.read("AWSCURRENT"), work.read("AWSPENDING")
         same_but_for(self.target.credential, current, pending)
         self.target.account(pending)
+        clock.before_change()  # two values were read since the guard
         work.promote()
         self._sweep(work, pending, work.secret.version("AWSPREVIOUS"))
         return "K2"
@@ -86,6 +95,27 @@ class IssuedKey:
         current = work.read("AWSCURRENT")
         self.target.account(current)
         self._sweep(work, current, None)
+
+    def _check(self, pending: Secret) -> None:
+        """It works, now or in a moment."""
+        for pause in LAG_PAUSES:
+            try:
+                retried(lambda: self.target.check(pending))
+            except LoginRejected:
+                time.sleep(min(pause, max(clock.left(), 0)))
+            else:
+                return
+        self.target.check(pending)
+
+    def _require_alive(self, work: Work, current: Secret, pending: Secret) -> None:
+        """K1 found a value: an earlier try's. Where its key does not work (any more), no further try helps: as S6."""
+        same_but_for(self.target.credential, current, pending)
+        self.target.account(pending)
+        try:
+            self._check(pending)
+        except LoginRejected:
+            work.give_up_pending()
+            raise
 
     def _by(self, work: Work, current: Secret, act: Callable[[Authority], T]) -> T:
         """By the secret's own key; or by the admin's, for the account that the service says current's key is of (W7)."""
@@ -111,16 +141,39 @@ class IssuedKey:
 
     def _freed(self, work: Work, by: Authority) -> Iterator[None]:
         """Room made at the limit: by ours that no staged version holds, then by AWSPREVIOUS's. Never by AWSCURRENT's."""
-        secret = work.still_pending()
-        held = held_by(work, self.target, secret)
-        orphans = [key for key in self.target.keys(by) if is_orphan(work, held, key)]
+        keys = self.target.keys(by)  # before the description, as in K2
+        held, orphans = self._orphans(work, keys, work.still_pending)
+        if len(self._refused(by, orphans)) < len(orphans):
+            yield
+        previous = held.alone("AWSPREVIOUS")
+        if previous and self._retired(work, by, previous):
+            yield
+
+    def _orphans(
+        self, work: Work, keys: Collection[ListedKey], look: Callable[[], Description]
+    ) -> tuple[Holdings, list[ListedKey]]:
+        """What the staged versions hold by now, and which of these keys none of them does.
+
+        A key whose version shows neither a label nor a value may be the next rotation's, which just does not show yet: the
+        second look comes after a while
+        """
+        held = held_by(work, self.target, look())
+        orphans = [key for key in keys if is_orphan(work, held, key, keys)]
+        if any(readable(work, version_of(work.secret.arn, key) or "") is None for key in orphans):
+            time.sleep(min(sum(LAG_PAUSES), max(clock.left(), 0)))
+            held = held_by(work, self.target, look())
+            orphans = [key for key in orphans if is_orphan(work, held, key, keys)]
+        return held, orphans
+
+    def _refused(self, by: Authority, orphans: Collection[ListedKey]) -> list[ChangeRefused]:
+        """Revoke these; why those that the service does not let go are left: one of them must not keep the others."""
+        refused = []
         for key in orphans:
-            self.target.revoke_key(by, key.id)
-        if orphans:
-            yield
-        previous = secret.version("AWSPREVIOUS")
-        if previous and held.only(previous) and self._retired(work, by, previous):
-            yield
+            try:
+                self.target.revoke_key(by, key.id)
+            except ChangeRefused as error:
+                refused.append(error)
+        return refused
 
     def _retired(self, work: Work, by: Authority, version: str) -> bool:
         """Whether the key of AWSPREVIOUS is revoked now: by its label, or by its own authority (K3)."""
@@ -154,7 +207,7 @@ class IssuedKey:
 
     def _swept(self, work: Work, by: Authority, left: str | None) -> None:
         keys = self.target.keys(by)
-        held = held_by(work, self.target, patiently(lambda: _still_current(work)))
+        held, orphans = self._orphans(work, keys, lambda: patiently(lambda: _still_current(work)))
         if held.unknown:
             work.note(f"No key was revoked: {held.unknown}")
             return
@@ -163,10 +216,19 @@ class IssuedKey:
             _still_current(work)
 
         with clock.guarded_by(guard):
-            for key in keys:
-                if is_orphan(work, held, key):
-                    self.target.revoke_key(by, key.id)
+            refused = self._refused(by, orphans)
             self._sweep_handmade(work, held, {key.id for key in keys if not is_labelled(key)} - held.ids, left)
+            self._report_foreign(work, held, keys, left)
+        if refused:
+            raise refused[0]
+
+    def _report_foreign(self, work: Work, held: Holdings, keys: Collection[ListedKey], left: str | None) -> None:
+        """A key that was issued for another secret (this one's former self, or its origin) is not ours to revoke."""
+        value = readable(work, left) if left else None
+        key_id = self.target.key_id(value) if value else None
+        foreign = {key.id for key in keys if is_labelled(key) and not version_of(work.secret.arn, key)} - held.ids
+        if key_id in foreign:
+            work.note(f"The key that version {left} records was issued for another secret: revoke it by hand.")
 
     def _sweep_handmade(self, work: Work, held: Holdings, handmade: Collection[str], left: str | None) -> None:
         """K3: a key without a label, which a version that is not staged any more records."""
@@ -213,14 +275,6 @@ class IssuedKey:
         except LoginRejected:
             return False
         self.target.revoke_key(Authority(value), key_id)
-        return True
-
-
-def _has_value(work: Work) -> bool:
-    """Whether the event's version has a value, whatever it is."""
-    try:
-        return work.value(work.event.token) is not None
-    except MalformedSecret:
         return True
 
 

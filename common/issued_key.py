@@ -15,12 +15,11 @@ from common.errors import (
     ChangeRefused,
     LimitReached,
     LoginRejected,
-    MalformedSecret,
     NotRotatable,
-    StoreError,
     TargetError,
 )
 from common.guard import Description, same_but_for
+from common.handmade import report_foreign, revoked_by_itself, sweep_handmade
 from common.holdings import Holdings, held_by, is_labelled, is_orphan, label_of, readable, version_of
 from common.patience import LAG_PAUSES, patiently, retried
 from common.rotation import Work
@@ -28,8 +27,6 @@ from common.secret import Secret
 from common.target import Authority, IssuesKeys, ListedKey
 
 T = TypeVar("T")
-# K3: how many versions without a label are looked at for a key made by hand.
-OLD_VERSIONS = 3
 
 
 class IssuedKey:
@@ -184,7 +181,7 @@ class IssuedKey:
                 self.target.revoke_key(by, key.id)
                 return True
             if key.id == key_id and value and not is_labelled(key):
-                return self._revoked_by_itself(work, value, key.id)
+                return revoked_by_itself(self.target, work, value, key.id)
         return False
 
     def _no_room(self, work: Work, by: Authority, label: str, full: LimitReached) -> str:
@@ -217,72 +214,10 @@ class IssuedKey:
 
         with clock.guarded_by(guard):
             refused = self._refused(by, orphans)
-            self._sweep_handmade(work, held, {key.id for key in keys if not is_labelled(key)} - held.ids, left)
-            self._report_foreign(work, held, keys, left)
+            sweep_handmade(self.target, work, held, {key.id for key in keys if not is_labelled(key)} - held.ids, left)
+            report_foreign(self.target, work, held, keys, left)
         if refused:
             raise refused[0]
-
-    def _report_foreign(self, work: Work, held: Holdings, keys: Collection[ListedKey], left: str | None) -> None:
-        """A key that was issued for another secret (this one's former self, or its origin) is not ours to revoke."""
-        value = readable(work, left) if left else None
-        key_id = self.target.key_id(value) if value else None
-        foreign = {key.id for key in keys if is_labelled(key) and not version_of(work.secret.arn, key)} - held.ids
-        if key_id in foreign:
-            work.note(f"The key that version {left} records was issued for another secret: revoke it by hand.")
-
-    def _sweep_handmade(self, work: Work, held: Holdings, handmade: Collection[str], left: str | None) -> None:
-        """K3: a key without a label, which a version that is not staged any more records."""
-        unaccounted = set(handmade)
-        for version in self._old_versions(work, left) if unaccounted else ():
-            value = readable(work, version)
-            if value is None or held.same_key(value):
-                continue
-            key_id = self.target.key_id(value)
-            if key_id is None and version == left:
-                work.note(f"Version {version} does not say which key was its own: revoke it by hand.")
-            if key_id not in unaccounted or key_id is None:
-                continue
-            if not self._revoked_by_itself(work, value, key_id):
-                work.note(
-                    f"The key that version {version} records was made by hand, and its value does not prove that it is "
-                    "that key's: revoke it by hand."
-                )
-            unaccounted.discard(key_id)
-            if not unaccounted:
-                return  # before the versions without a label are listed, which costs a call
-
-    def _old_versions(self, work: Work, left: str | None) -> Iterator[str]:
-        """The versions without a label, newest first; the one that has just lost its label is known without asking."""
-        if left:
-            yield left
-        if self.target.by_admin:
-            return  # none of them could revoke itself: one is reported when it leaves
-        try:
-            unlabelled = work.store.unlabelled(work.secret)
-        except StoreError as error:
-            work.note(f"Versions without a label were not looked at for keys made by hand: {error.what}")
-            return
-        yield from [version for version in unlabelled[:OLD_VERSIONS] if version != left]
-
-    def _revoked_by_itself(self, work: Work, value: Secret, key_id: str) -> bool:
-        """K3: whether this value's own key has revoked itself: it logs in as the key that it names."""
-        same = _account_or_none(self.target, value) == self.target.account(work.read("AWSCURRENT"))
-        if self.target.by_admin or not same:
-            return False
-        try:
-            if self.target.proven_key_id(value) != key_id:
-                return False
-        except LoginRejected:
-            return False
-        self.target.revoke_key(Authority(value), key_id)
-        return True
-
-
-def _account_or_none(target: IssuesKeys, value: Secret) -> object:
-    try:
-        return target.account(value)
-    except MalformedSecret:
-        return None
 
 
 def _still_current(work: Work) -> Description:

@@ -174,7 +174,7 @@ def test_issued_keys() -> None:
     ("broken", "says"),
     [
         (
-            "issued_key.IssuedKey._is_orphan = lambda *_: False",
+            "issued_key.is_orphan = lambda *_: False",
             "after 3: the keys are revoked, orphan, previous, orphan, current",
         ),
         ("stage.BETWEEN = 0", "The application's key was refused"),

@@ -12,7 +12,7 @@ COMMON = sorted((ROOT / "common").glob("*.py"))
 SHIPPED = [*COMMON, *sorted((ROOT / "rotators").rglob("*.py"))]
 DRIVERS = {"psycopg2", "pymysql", "pymongo"}
 # handler → engine → strategy → rotation → store → guard → secret: who may import whom in common, highest first.
-LAYERS = ["handler", "engine", "issued_key", "holdings", "dual_password", "strategy", "chosen_password", "logins", "rotation", "patience", "admin", "endpoints", "store", "guard", "target", "settings", "password", "network", "tls", "event", "secret", "bounded", "clock", "redaction", "errors"]  # fmt: skip
+LAYERS = ["handler", "engine", "issued_key", "handmade", "holdings", "dual_password", "strategy", "chosen_password", "logins", "rotation", "patience", "admin", "endpoints", "store", "guard", "target", "settings", "password", "network", "tls", "event", "secret", "bounded", "clock", "redaction", "errors"]  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:

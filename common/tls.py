@@ -5,11 +5,13 @@ RDS Proxy). scripts/make_ca_bundle.py makes it; a test fails before one of them 
 """
 
 import os
+import ssl
 from pathlib import Path
 
 from common.errors import BadSetting, TargetError
 from common.secret import Account
 
+_WRONG_NAME = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
 BUNDLE = Path(__file__).with_name("rds-and-public-roots.pem")
 
 
@@ -66,6 +68,11 @@ def failed(account: Account) -> TargetError:
         f"TLS with {account.host}:{account.port} was not agreed upon.",
         "See the server's log: its TLS versions, its certificate's chain, a proxy that speaks TLS in between.",
     )
+
+
+def is_wrong_name(error: ssl.SSLCertVerificationError) -> bool:
+    """Whether a certificate was refused for its name alone."""
+    return error.verify_code in _WRONG_NAME
 
 
 def wrong_name(account: Account) -> TargetError:

@@ -116,8 +116,7 @@ def transport_error(error: BaseException, account: Account) -> TargetError:
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            mismatch = 62, 64  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
-            return tls.wrong_name(account) if cause.verify_code in mismatch else tls.untrusted(account)
+            return tls.wrong_name(account) if tls.is_wrong_name(cause) else tls.untrusted(account)
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return tls.failed(account)
     if any(isinstance(cause, TimeoutError) for cause in causes):

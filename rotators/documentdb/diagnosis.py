@@ -10,7 +10,6 @@ from common.errors import TargetError
 from common.secret import Account
 
 LOOK_SECONDS = 1.0
-_WRONG_NAME = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
 
 
 def no_connection(errors: list[Exception], account: Account, *, by_tls: bool) -> TargetError:
@@ -32,7 +31,7 @@ def _met_with(account: Account, *, by_tls: bool) -> TargetError | None:
                 context = ssl.create_default_context(cafile=tls.ca_file())
                 context.wrap_socket(opened, server_hostname=account.host).close()
     except ssl.SSLCertVerificationError as error:
-        return _wrong_name(account) if error.verify_code in _WRONG_NAME else tls.untrusted(account)
+        return _wrong_name(account) if tls.is_wrong_name(error) else tls.untrusted(account)
     except (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError):
         return network.closed(account)
     except ssl.SSLError:

@@ -152,6 +152,3 @@ class KeyWorld:
                 raise RuntimeError("died")
 
         self.function = self.aws.add_function(f"dying-{next(_numbers)}", dying)
-
-
-Make = Callable[..., KeyWorld]

@@ -13,6 +13,8 @@ ApiKeyRotator := api_key
 # The section of samconfig.toml, for several stacks.
 STACK ?= default
 export STACK
+# The template has Fn::ForEach, which `sam` reads when it is told to.
+export SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS := 1
 
 .PHONY: demo test verify-redshift check format lock clean local build build-local deploy
 
@@ -58,6 +60,14 @@ build-%: $(SETUP)
 	@mkdir -p "$(ARTIFACTS_DIR)/rotators"
 	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py $(addprefix rotators/,$($*)) "$(ARTIFACTS_DIR)/rotators"
 	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The watch is no rotator: it brings Powertools and no driver, and nothing of common/.
+build-OverdueWatch: $(SETUP)
+	@test -n "$(ARTIFACTS_DIR)" || { echo "sam build calls this; call: make build" >&2; exit 1; }
+	@if [ -n "$$BUILD_FOR_THIS_MACHINE" ]; then for="--python $(VENV)/bin/python"; else for="$$($(VENV)/bin/python -m scripts.artifacts uv)"; fi && \
+	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r watch/requirements.txt
+	@cp -R watch "$(ARTIFACTS_DIR)"
+	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin watch/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(SETUP)   ## Pin what rotators/*/requirements.in and requirements-dev.in ask for, with hashes
 	for f in rotators/*/requirements.in requirements-dev.in; do \

@@ -42,7 +42,11 @@ def read_admin(store: Store, secret: Description, current: Secret) -> Secret:
             "If it is right, add its ARN to ADMIN_SECRETS; else correct 'masterarn'. It is never the secret itself, "
             "nor one of another account than the secret's.",
         )
-    return endpoints.managed_server(store.api, admin, store.describe(arn)) if set(admin) == MANAGED else admin
+    if (
+        set(admin) == MANAGED and "engine" in current
+    ):  # a database's; a provider's file may say where an admin's key goes
+        return endpoints.managed_server(store.api, admin, store.describe(arn))
+    return admin
 
 
 def require_same_server(api: Api, current: Secret, ours: Account, its: Account, tags: Mapping[str, str]) -> None:

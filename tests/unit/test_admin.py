@@ -61,7 +61,8 @@ def managed(aws: Simulator, tag: str, arn: str) -> tuple[Store, Description, Sec
         Tags=[{"Key": tag, "Value": arn}],
     )["ARN"]
     app = client.create_secret(Name="app", SecretString="{}")["ARN"]
-    return Store(client), Description(app, True, {}, {}), Secret({"masterarn": admin}, "AWSCURRENT of app")  # noqa: FBT003
+    current = Secret({"engine": "postgres", "masterarn": admin}, "AWSCURRENT of app")
+    return Store(client), Description(app, True, {}, {}), current  # noqa: FBT003
 
 
 @pytest.mark.parametrize("tag", ["aws:rds:primaryDBInstanceArn", "aws:rds:primarydbinstancearn"])
@@ -93,6 +94,15 @@ def test_a_managed_admin_without_a_tag(aws: Simulator) -> None:
     with pytest.raises(NotRotatable) as error:
         read_admin(store, secret, current)
     assert error.value.code == "admin-without-server"
+
+
+def test_an_admin_of_a_service_is_no_managed_one(aws: Simulator, rds: Any) -> None:
+    """A provider's file says where its key goes: what has no engine is no database, and nobody is asked about it."""
+    store, secret, current = managed(aws, "aws:rds:primaryDBInstanceArn", instance(rds, "db-1")["DBInstanceArn"])
+    aws.calls.clear()
+    of_a_service = Secret({"masterarn": current["masterarn"]}, "AWSCURRENT of app")
+    assert dict(read_admin(store, secret, of_a_service)) == {"username": "boss", "password": "x"}
+    assert [call.operation for call in aws.calls] == ["GetSecretValue"]
 
 
 def test_endpoints_of_one_cluster(rds: Any) -> None:

@@ -69,9 +69,9 @@ build-OverdueWatch: $(SETUP)
 	@cp -R watch "$(ARTIFACTS_DIR)"
 	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin watch/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
 
-lock: $(SETUP)   ## Pin what rotators/*/requirements.in and requirements-dev.in ask for, with hashes
-	for f in rotators/*/requirements.in requirements-dev.in; do \
-	  except=; case $$f in rotators/*) except="--no-emit-package jmespath" ;; esac; \
+lock: $(SETUP)   ## Pin what rotators/*/requirements.in, watch's and requirements-dev.in ask for, with hashes
+	for f in rotators/*/requirements.in watch/requirements.in requirements-dev.in; do \
+	  except=; case $$f in rotators/*|watch/*) except="--no-emit-package jmespath" ;; esac; \
 	  $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header $$except $$f -o $${f%.in}.txt || exit 1; \
 	done
 

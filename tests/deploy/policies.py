@@ -94,12 +94,16 @@ def resolved_conditions(
 
 
 def statements(found: Mapping[str, Any], role: str) -> list[Statement]:
-    """What is attached to the role with this logical id: its own policies, and the stack's that it names."""
+    """What is attached to the role with this logical id: its own policies, the stack's that it names, and those that name it."""
     properties = found[role]["Properties"]
     named = [one["Ref"] for one in properties.get("ManagedPolicyArns", []) if isinstance(one, Mapping) and "Ref" in one]
     documents = [
         *(policy["PolicyDocument"] for policy in properties.get("Policies", [])),
-        *(one["Properties"]["PolicyDocument"] for name, one in found.items() if name in named),
+        *(
+            one["Properties"]["PolicyDocument"]
+            for name, one in found.items()
+            if name in named or {"Ref": role} in one["Properties"].get("Roles", [])
+        ),
     ]
     return [_statement(one) for document in documents for one in document["Statement"]]
 

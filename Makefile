@@ -69,8 +69,8 @@ build-OverdueWatch: $(SETUP)
 	@cp -R watch "$(ARTIFACTS_DIR)"
 	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin watch/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
 
-lock: $(SETUP)   ## Pin what rotators/*/requirements.in, watch's and requirements-dev.in ask for, with hashes
-	for f in rotators/*/requirements.in watch/requirements.in requirements-dev.in; do \
+lock: $(SETUP)   ## Pin what rotators/*/requirements.in, watch's, tests/deploy's and requirements-dev.in ask for, with hashes
+	for f in rotators/*/requirements.in watch/requirements.in tests/deploy/*.in requirements-dev.in; do \
 	  except=; case $$f in rotators/*|watch/*) except="--no-emit-package jmespath" ;; esac; \
 	  $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header $$except $$f -o $${f%.in}.txt || exit 1; \
 	done
@@ -86,4 +86,10 @@ $(SETUP): requirements-dev.txt
 	@sed -n '/^uv==/,/# via/p' requirements-dev.txt >$(VENV)/uv.txt
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# What scans template.yaml in tests/deploy, in an environment of its own: it pins what the project has in other versions.
+$(VENV)/checkov/.ready: tests/deploy/requirements-checkov.txt $(SETUP)
+	@rm -rf $(VENV)/checkov && $(VENV)/bin/uv venv -q --python $(VENV)/bin/python $(VENV)/checkov
+	@$(VENV)/bin/uv pip install -q --python $(VENV)/checkov/bin/python --require-hashes -r tests/deploy/requirements-checkov.txt
 	@touch $@

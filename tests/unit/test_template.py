@@ -650,6 +650,10 @@ def test_the_repository_s_metadata_is_this_project() -> None:
     assert said["SpdxLicenseId"] == project["license"]
     assert (ROOT / said["LicenseUrl"]).exists()
     assert (ROOT / said["ReadmeUrl"]).exists()
+    # The patterns of its API reference, CreateApplication.
+    assert re.fullmatch(r"[a-z0-9](([a-z0-9]|-(?!-))*[a-z0-9])?", said["Author"])
+    assert len(said["Labels"]) <= 10
+    assert all(re.fullmatch(r"[a-zA-Z0-9+\-_:/@]+", label) for label in said["Labels"])
 
 
 def refusals(**parameters: str) -> list[str]:

@@ -73,8 +73,12 @@ class Schedule:
 def parse_rules(rules: Mapping[str, Any], now: float) -> Schedule:
     """RotationRules as RotateSecret takes it. ValueError, in words, where the service would refuse it."""
     expression, days = rules.get("ScheduleExpression"), rules.get("AutomaticallyAfterDays")
-    if (expression is None) == (days is None):
-        raise ValueError("RotationRules has either AutomaticallyAfterDays or ScheduleExpression, not both.")
+    if expression is not None and days is not None:
+        raise ValueError(
+            "You cannot specify both rotation frequency and schedule expression together."
+        )  # its own words
+    if expression is None and days is None:
+        raise ValueError("RotationRules needs AutomaticallyAfterDays or ScheduleExpression.")
     if expression is None:
         if not 1 <= int(str(days)) <= 1000:
             raise ValueError("RotationRules.AutomaticallyAfterDays must be within 1-1000.")

@@ -198,7 +198,8 @@ class TestRates:
             "In RotateSecret, you can set the rotation schedule in RotationRules with AutomaticallyAfterDays or "
             "ScheduleExpression, but not both.",
         )
-        refused(client, rotator, {"AutomaticallyAfterDays": 1, "ScheduleExpression": "rate(1 day)"}, "not both")
+        refused(client, rotator, {"AutomaticallyAfterDays": 1, "ScheduleExpression": "rate(1 day)"}, "specify both")
+        refused(client, rotator, {"Duration": "3h"}, "needs")
         refused(client, rotator, {"AutomaticallyAfterDays": 1001}, "within 1-1000")
         for days in (1, 1000):
             accepted(client, rotator, {"AutomaticallyAfterDays": days})

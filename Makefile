@@ -59,9 +59,17 @@ build-%: $(SETUP)
 	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py $(addprefix rotators/,$($*)) "$(ARTIFACTS_DIR)/rotators"
 	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
 
-lock: $(SETUP)   ## Pin what rotators/*/requirements.in and requirements-dev.in ask for, with hashes
-	for f in rotators/*/requirements.in requirements-dev.in; do \
-	  except=; case $$f in rotators/*) except="--no-emit-package jmespath" ;; esac; \
+# The watch is no rotator: it brings Powertools and no driver, and nothing of common/.
+build-OverdueWatch: $(SETUP)
+	@test -n "$(ARTIFACTS_DIR)" || { echo "sam build calls this; call: make build" >&2; exit 1; }
+	@if [ -n "$$BUILD_FOR_THIS_MACHINE" ]; then for="--python $(VENV)/bin/python"; else for="$$($(VENV)/bin/python -m scripts.artifacts uv)"; fi && \
+	  $(VENV)/bin/uv pip install -q --target "$(ARTIFACTS_DIR)" --require-hashes --no-deps --only-binary :all: $$for -r watch/requirements.txt
+	@cp -R watch "$(ARTIFACTS_DIR)"
+	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin watch/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
+
+lock: $(SETUP)   ## Pin what rotators/*/requirements.in, watch's and requirements-dev.in ask for, with hashes
+	for f in rotators/*/requirements.in watch/requirements.in requirements-dev.in; do \
+	  except=; case $$f in rotators/*|watch/*) except="--no-emit-package jmespath" ;; esac; \
 	  $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header $$except $$f -o $${f%.in}.txt || exit 1; \
 	done
 

@@ -44,6 +44,11 @@ build: $(SETUP)  ## The functions for Lambda, into .aws-sam/build; needs neither
 build-local: $(SETUP)  ## The functions for this machine's own interpreter, into .aws-sam/local
 	@BUILD_FOR_THIS_MACHINE=1 $(VENV)/bin/sam build --build-dir .aws-sam/local $(ARGS)
 
+# The AWS CLI reads AWS_REGION; SAM and boto3 do not.
+ifdef AWS_REGION
+deploy destroy: export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
+
 deploy: $(SETUP) ## What make build has built, as samconfig.toml says; the first time it asks what to write there, and builds
 	@$(VENV)/bin/python -m scripts.guide --config-env $(STACK) $(ARGS)
 	@$(VENV)/bin/python -m scripts.artifacts check --config-env $(STACK) $(ARGS)

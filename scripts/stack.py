@@ -92,7 +92,8 @@ def attached(which: Stack, functions: Sequence[str]) -> Iterator[tuple[str, str]
 def kept(template: Path = ROOT / "template.yaml") -> list[str]:
     """What the template keeps when the stack goes: logical ids."""
     found = yaml_parse(template.read_text())["Resources"]
-    return [name for name, one in found.items() if str(one.get("DeletionPolicy", "")).startswith("Retain")]
+    plain = {name: one for name, one in found.items() if isinstance(one, dict)}  # but Fn::ForEach
+    return [name for name, one in plain.items() if str(one.get("DeletionPolicy", "")).startswith("Retain")]
 
 
 def warn(console: Console, which: Stack, secrets: Sequence[tuple[str, str]], keeps: Sequence[str]) -> None:

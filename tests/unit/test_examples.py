@@ -69,31 +69,27 @@ def test_names_of_our_stack_are_there() -> None:
     assert yaml_parse((EXAMPLES / "secrets-account.yaml").read_text())["Parameters"]["RoleName"]["Default"] == role
 
 
+def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every statement of a role's own policies, or of a policy; under whatever condition."""
+    properties = resource["Properties"]
+    policies = [one.get("Fn::If", ["", one])[1] for one in properties.get("Policies", ())]
+    documents = [one["PolicyDocument"] for one in policies] or [properties["PolicyDocument"]]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
 def test_the_role_of_another_account_may_what_the_functions_own_may() -> None:
-    """The same five actions under the same condition, and the same reads of admins as in template.yaml."""
-    resources = yaml_parse((EXAMPLES / "secrets-account.yaml").read_text())["Resources"]
-    role = resources["RotationRole"]["Properties"]
-    own = TEMPLATE["Resources"]["PostgresRole"]["Properties"]["Policies"]
-    theirs = TEMPLATE["Resources"]["RedshiftRole"]["Properties"]["Policies"]
-
-    def statements(policies: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-        plain = [one.get("Fn::If", ["", one])[1] for one in policies]
-        found: list[dict[str, Any]] = next(one for one in plain if one["PolicyName"] == name)["PolicyDocument"][
-            "Statement"
-        ]
-        return found
-
-    (rotate,) = statements(role["Policies"], "rotate-what-names-these-functions")
-    assert rotate["Action"] == statements(own, "rotate-what-names-this-function")[0]["Action"]
+    """The same actions, statement by statement, as in template.yaml; and it is assumed by the functions' roles alone."""
+    kinds = {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
+    resources = [one for one in TEMPLATE["Resources"].values() if isinstance(one, dict) and one["Type"] in kinds]
+    own = [each["Action"] for one in resources for each in statements(one)]
+    account = yaml_parse((EXAMPLES / "secrets-account.yaml").read_text())["Resources"]["RotationRole"]
+    rotate, admins, rds, redshift, keys = statements(account)
+    for statement in (rotate, admins, rds, redshift):
+        assert statement["Action"] in own
     assert rotate["Condition"] == {"StringEquals": {BEFORE: {"Ref": "Functions"}}}
-    admins, rds, redshift = statements(role["Policies"], "use-admins")
-    assert (admins["Action"], admins["Resource"]) == (
-        statements(own, "use-admins")[0]["Action"],
-        {"Ref": "AdminSecrets"},
-    )
-    assert rds["Action"] == statements(own, "use-admins")[1]["Action"]
-    assert redshift["Action"] == statements(theirs, "use-admins")[1]["Action"]
-    assert role["AssumeRolePolicyDocument"]["Statement"] == [
+    assert admins["Resource"] == {"Ref": "AdminSecrets"}
+    assert (keys["Action"], keys["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], {"Ref": "KmsKeys"})
+    assert account["Properties"]["AssumeRolePolicyDocument"]["Statement"] == [
         {"Effect": "Allow", "Principal": {"AWS": {"Ref": "FunctionRoles"}}, "Action": "sts:AssumeRole"}
     ]
 

@@ -149,6 +149,7 @@ def test_what_is_kept_is_what_the_template_keeps(tmp_path: Path) -> None:
     file.write_text(
         "Resources:\n  A: {Type: AWS::Logs::LogGroup, DeletionPolicy: Retain}\n  B: {Type: AWS::Logs::LogGroup}\n"
         "  C: {Type: AWS::Logs::LogGroup, DeletionPolicy: RetainExceptOnCreate}\n"
+        "  Fn::ForEach::D: [E, [], {}]\n"
     )
     assert stack.kept(file) == ["A", "C"]
     for keeps, words in (([], "The log groups go"), (["A"], "Kept, as template.yaml says: A.")):

@@ -73,7 +73,8 @@ def follow(console: Console, which: Stack) -> None:
     if not found:
         return
     console.print(
-        "\n[bold]The next step[/]: the first rotation of a secret. With --no-rotate-immediately it only tests."
+        "\n[bold]The next step[/]: a secret's first rotation, by its name in the place of MY-SECRET. With "
+        "--no-rotate-immediately it is only tested."
     )
     for name, command in found.items():
         console.print(f"\n[bold]{name}[/]")
@@ -115,7 +116,9 @@ def warn(console: Console, which: Stack, secrets: Sequence[tuple[str, str]], kee
             console.print(line + (f" --region {which.region}" if which.region else ""), soft_wrap=True, highlight=False)
     else:
         console.print("No secret of this account and region is rotated by it.")
-    console.print("Secrets of trusted accounts cannot be seen from here: look there, and delete the role there, too.")
+    console.print(
+        "Secrets of other accounts (TrustedAccounts) cannot be seen from here: look there; delete the role there, too."
+    )
     console.print(f"Kept, as template.yaml says: {', '.join(keeps)}." if keeps else "The log groups go with the stack.")
     console.print("The bucket for the code, which sam deploy has made, stays: other stacks may use it.\n")
 

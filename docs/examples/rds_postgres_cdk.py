@@ -70,7 +70,7 @@ class ShopDatabase(Construct):
             target_type="AWS::RDS::DBInstance",
         )
         if rotate:
-            # The level 1 construct: that of level 2 would give the function a second permission, without SourceAccount.
+            # The level 1 construct: that of level 2 also forbids the whole account to delete the secret, by its policy.
             secretsmanager.CfnRotationSchedule(
                 self,
                 "Rotation",

@@ -16,7 +16,7 @@ export STACK
 # The template has Fn::ForEach, which `sam` reads when it is told to.
 export SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS := 1
 
-.PHONY: demo test verify-redshift check format lock clean local build build-local deploy
+.PHONY: demo test verify-redshift check format lock clean local build build-local deploy destroy
 
 demo: $(SETUP)   ## Rotate real credentials on this machine and watch it; TARGET=mysql, or mariadb, where there is one, or api_key
 	@$(VENV)/bin/python -m demo $(TARGET)
@@ -46,9 +46,19 @@ build: $(SETUP)  ## The functions for Lambda, into .aws-sam/build; needs neither
 build-local: $(SETUP)  ## The functions for this machine's own interpreter, into .aws-sam/local
 	@BUILD_FOR_THIS_MACHINE=1 $(VENV)/bin/sam build --build-dir .aws-sam/local $(ARGS)
 
-deploy: $(SETUP) ## What make build has built, as samconfig.toml says
+# The AWS CLI reads AWS_REGION; SAM and boto3 do not.
+ifdef AWS_REGION
+deploy destroy: export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
+
+deploy: $(SETUP) ## What make build has built, as samconfig.toml says; the first time it asks what to write there, and builds
+	@$(VENV)/bin/python -m scripts.guide --config-env $(STACK) $(ARGS)
 	@$(VENV)/bin/python -m scripts.artifacts check --config-env $(STACK) $(ARGS)
 	@$(VENV)/bin/sam deploy --config-env $(STACK) $(ARGS)
+	@$(VENV)/bin/python -m scripts.stack next --config-env $(STACK) $(ARGS)
+
+destroy: $(SETUP) ## Say what stays, then delete the stack, which asks
+	@$(VENV)/bin/python -m scripts.stack destroy --config-env $(STACK) $(ARGS)
 
 # `sam build` calls this for each function, by BuildMethod makefile, with ARTIFACTS_DIR set. (Not phony: make would skip
 # a pattern rule that is.) Lambda's own boto3 brings jmespath, so the requirements leave it out; hence --no-deps.

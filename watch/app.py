@@ -32,7 +32,7 @@ Handler: TypeAlias = Callable[[object, object], None]
 
 FIX = (
     "See why in CloudTrail (RotationStarted, RotationFailed) and in the rotation function's log, then call RotateSecret. "
-    "docs/runbook.md says how."
+    "docs/runbook.md, 'A secret is overdue', says how."
 )
 logger = Logger(service="keyturn-watch", utc=True, location=None)
 

@@ -7,6 +7,8 @@ result to moto's own secret object, so that whatever of moto reads it (tags, lis
 import copy
 import json
 import time
+import uuid
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from moto.secretsmanager import urls
@@ -22,23 +24,37 @@ from moto.secretsmanager.exceptions import (
 from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, secretsmanager_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 
+from testkit.simulator.schedules import Schedule, parse_rules
 from testkit.simulator.versions import CURRENT, PENDING, Value, Version, Versions, check_size
 
 
 class RotationService(Protocol):
     """Who runs rotations: the simulator."""
 
+    def now(self) -> float:
+        """The time: seconds since the epoch."""
+        ...
+
     def knows(self, function_arn: str) -> bool:
         """Whether there is such a function."""
         ...
 
     def abandoned(self, secret: FakeSecret) -> None:
-        """A value was put by hand in mid-rotation."""
+        """A value that was put by hand takes AWSPENDING away from a rotation, be it running or failed."""
         ...
 
     def start(self, backend: "SimulatedBackend", secret: FakeSecret, token: str, *, test: bool) -> None:
         """Rotate, or test the rotation, in the background; nothing where this secret is being rotated already."""
         ...
+
+
+@dataclass
+class Plan:
+    """A secret's schedule. due: when the next window opens. date: NextRotationDate, which waits for a success."""
+
+    schedule: Schedule
+    due: float
+    date: float
 
 
 class SimulatedBackend(SecretsManagerBackend):
@@ -50,6 +66,7 @@ class SimulatedBackend(SecretsManagerBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self._versions: dict[str, Versions] = {}
+        self._plans: dict[str, Plan] = {}
 
     def versions(self, secret: FakeSecret | ReplicaSecret) -> Versions:
         """Our model of a secret's versions; a replica shows its primary's."""
@@ -57,7 +74,7 @@ class SimulatedBackend(SecretsManagerBackend):
             primary = secretsmanager_backends[self.account_id][secret.source.region]
             assert isinstance(primary, SimulatedBackend)
             return primary.versions(secret.source)
-        return self._versions.setdefault(secret.arn, Versions(secret.arn))
+        return self._versions.setdefault(secret.arn, Versions(secret.arn, self.service.now))
 
     def primary(self, secret_id: str) -> FakeSecret:
         """A secret that may be changed: it exists, is no replica and not being deleted."""
@@ -83,7 +100,7 @@ class SimulatedBackend(SecretsManagerBackend):
         current = versions.holder(CURRENT)
         secret.versions = {version.id: _as_moto(version) for version in versions if version.stages}
         secret.set_default_version_id(current.id if current else None)
-        secret.last_changed_date = int(time.time())
+        secret.last_changed_date = int(self.service.now())
 
     # The operations, each with moto's signature.
 
@@ -96,8 +113,10 @@ class SimulatedBackend(SecretsManagerBackend):
         check_size(Value(secret_string, secret_binary))
         answer = super().create_secret(name, secret_string, secret_binary, *args, **more)
         if not known and (secret_string or secret_binary):
+            self.versions(self.primary(name)).put(token, Value(secret_string, secret_binary), [CURRENT])
+        if not known:
             secret = self.primary(name)
-            self.versions(secret).put(token, Value(secret_string, secret_binary), [CURRENT])
+            secret.created_date = int(self.service.now())
             self.show(secret)
         return answer
 
@@ -115,9 +134,9 @@ class SimulatedBackend(SecretsManagerBackend):
         version_id = None
         if secret_string or secret_binary:
             version_id = self._from_client_request_token(client_request_token)
-            self._note_abandonment(secret, version_id, [CURRENT])
             if self.versions(secret).get(version_id):
                 raise ResourceExistsException(f"A version {version_id} of secret {secret.arn} already exists.")
+            self._note_change(secret, version_id, [CURRENT])
             self.versions(secret).put(version_id, Value(secret_string, secret_binary), [CURRENT])
         self.show(secret)
         return secret.to_short_dict(version_id=version_id, include_version_id=version_id is not None)
@@ -148,24 +167,42 @@ class SimulatedBackend(SecretsManagerBackend):
     ) -> str:
         secret = self.primary(secret_id)
         version_id = self._from_client_request_token(client_request_token)
-        self._note_abandonment(secret, version_id, version_stages)
+        self._note_change(secret, version_id, version_stages)
         self.versions(secret).put(version_id, Value(secret_string, secret_binary), version_stages)
         self.show(secret)
         return secret.to_short_dict(include_version_stages=version_id in secret.versions, version_id=version_id)
 
-    def describe_secret(self, secret_id: str) -> FakeSecret | ReplicaSecret:
-        secret = super().describe_secret(secret_id)
+    def described(self, secret_id: str) -> dict[str, Any]:
+        """DescribeSecret's answer."""
+        secret = self.describe_secret(secret_id)
         shown = copy.copy(secret)
         labels = self.versions(secret).read_labels()
         if isinstance(shown, FakeSecret):
             shown.versions = {version: {"version_stages": sorted(names)} for version, names in labels.items()}
-        return shown
+        answer = shown.to_dict() | self.schedule_shown(secret)
+        # Where rotation is off DescribeSecret answers null; ListSecrets where the secret has never been rotated.
+        return answer | ({} if answer.get("RotationEnabled") else {"LastRotatedDate": None})
 
-    def _note_abandonment(self, secret: FakeSecret, version_id: str, stages: list[str]) -> None:
-        """A new AWSCURRENT by hand, in mid-rotation, abandons the rotation."""
-        pending = self.versions(secret).holder(PENDING)
+    def list_secrets(self, *args: Any, **more: Any) -> tuple[list[dict[str, Any]], str | None]:
+        entries, next_token = super().list_secrets(*args, **more)
+        return [entry | self.schedule_shown(self.secrets[entry["ARN"]]) for entry in entries], next_token
+
+    def delete_secret(self, *args: Any, **more: Any) -> tuple[str, str, float]:
+        arn, name, date = super().delete_secret(*args, **more)
+        date += self.service.now() - time.time()
+        secret = self.secrets.get(arn)
+        if isinstance(secret, FakeSecret):
+            secret.delete(date)
+        return arn, name, date
+
+    def _note_change(self, secret: FakeSecret, version_id: str, stages: list[str]) -> None:
+        """A new AWSCURRENT by hand abandons a rotation that has not ended well, and may be as good as one itself."""
+        versions = self.versions(secret)
+        pending, plan = versions.holder(PENDING), self.plan(secret)
         if CURRENT in stages and pending and pending.id != version_id and CURRENT not in pending.stages:
             self.service.abandoned(secret)
+        if CURRENT in stages and plan and plan.schedule.counts_changes and not versions.get(version_id):
+            self.reschedule(secret)
 
     def update_secret_version_stage(
         self, secret_id: str, version_stage: str, remove_from_version_id: str, move_to_version_id: str
@@ -189,9 +226,7 @@ class SimulatedBackend(SecretsManagerBackend):
             raise InvalidRequestException("No Lambda rotation function ARN is associated with this secret.")
         if not self.service.knows(function_arn):
             raise ResourceNotFoundException(f"Lambda does not find the function {function_arn}.")
-        days = (rotation_rules or {}).get("AutomaticallyAfterDays", 1)
-        if not 1 <= days <= 1000:
-            raise InvalidParameterException("RotationRules.AutomaticallyAfterDays must be within 1-1000.")
+        schedule = self._schedule(secret, rotation_rules)
         token = self._from_client_request_token(client_request_token)
         versions = self.versions(secret)
         pending, current = versions.holder(PENDING), versions.holder(CURRENT)
@@ -203,14 +238,77 @@ class SimulatedBackend(SecretsManagerBackend):
             raise InvalidRequestException("A previous rotation isn't complete. That rotation will be reattempted.")
         if versions.get(token):
             raise InvalidRequestException(f"You can't use ClientRequestToken {token}: it is a version's already.")
-        secret.rotation_requested = secret.rotation_enabled = True
-        secret.rotation_lambda_arn = function_arn
-        secret.auto_rotate_after_days = days
+        self.enable(secret, function_arn, schedule)
         versions.stage_pending(token, None if rotate_immediately or current is None else current.value)
         self.show(secret)
         answer = secret.to_short_dict(version_id=token)
         self.service.start(self, secret, token, test=not rotate_immediately)
         return answer
+
+    # Schedules.
+
+    def enable(self, secret: FakeSecret, function_arn: str, schedule: Schedule) -> None:
+        """Turn automatic rotation on. A schedule that it has already keeps its dates, in the past or not."""
+        plan = self.plan(secret)
+        secret.rotation_requested = secret.rotation_enabled = True
+        secret.rotation_lambda_arn = function_arn
+        if plan is None or plan.schedule is not schedule:
+            due = schedule.next_start(self.service.now())
+            self._plans[secret.arn] = Plan(schedule, due, schedule.last_second(due))
+
+    def plan(self, secret: FakeSecret) -> Plan | None:
+        """The secret's schedule and dates; None where rotation is off."""
+        return self._plans.get(secret.arn) if secret.rotation_enabled else None
+
+    def reschedule(self, secret: FakeSecret) -> None:
+        """The secret has been rotated: from here on the next date counts."""
+        plan = self._plans[secret.arn]
+        plan.due = plan.schedule.next_start(self.service.now())
+        plan.date = plan.schedule.last_second(plan.due)
+
+    def due(self) -> list[tuple[float, FakeSecret]]:
+        """When which secret's next window opens."""
+        secrets = [secret for secret in self.secrets.values() if isinstance(secret, FakeSecret)]
+        plans = [(self.plan(secret), secret) for secret in secrets if not secret.is_deleted()]
+        return [(plan.due, secret) for plan, secret in plans if plan is not None]
+
+    def rotate_on_schedule(self, secret: FakeSecret) -> None:
+        """Its window has opened: rotate it, or what has failed once more; at the next window again."""
+        plan, versions = self._plans[secret.arn], self.versions(secret)
+        plan.due = plan.schedule.next_start(self.service.now())
+        pending = versions.holder(PENDING)
+        if pending is None or pending is versions.holder(CURRENT):
+            pending = versions.stage_pending(str(uuid.uuid4()))
+            self.show(secret)
+        self.service.start(self, secret, pending.id, test=False)
+
+    def _schedule(self, secret: FakeSecret, rules: dict[str, Any] | None) -> Schedule:
+        """What the rules say; without any, what is set already."""
+        known = self._plans.get(secret.arn)
+        if known and not rules and secret.rotation_enabled:
+            return known.schedule
+        given = rules or (known.schedule.rules if known else {"AutomaticallyAfterDays": 1})
+        try:
+            return parse_rules(given, self.service.now())
+        except ValueError as refused:
+            raise InvalidParameterException(str(refused)) from None
+
+    def schedule_shown(self, secret: FakeSecret | ReplicaSecret) -> dict[str, Any]:
+        """The fields of DescribeSecret and ListSecrets that a schedule has; a replica shows its primary's."""
+        if isinstance(secret, ReplicaSecret):
+            primary = secretsmanager_backends[self.account_id][secret.source.region]
+            assert isinstance(primary, SimulatedBackend)
+            return primary.schedule_shown(secret.source)
+        known, plan = self._plans.get(secret.arn), self.plan(secret)
+        rules = {"RotationRules": known.schedule.shown(secret.last_rotation_date)} if known else {}
+        return {**rules, "NextRotationDate": plan.date if plan else None}
+
+
+def describe_secret(response: SecretsManagerResponse) -> str:
+    """DescribeSecret, in place of moto's, which knows no schedules."""
+    backend = response.backend
+    assert isinstance(backend, SimulatedBackend)
+    return json.dumps(backend.described(response._get_param("SecretId")))  # noqa: SLF001  moto's way to read a parameter
 
 
 def list_secret_version_ids(response: SecretsManagerResponse) -> str:

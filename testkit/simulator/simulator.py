@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
@@ -21,9 +22,11 @@ from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend, secret
 from moto.secretsmanager.responses import SecretsManagerResponse
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from testkit.simulator.backend import SimulatedBackend, list_secret_version_ids
+from testkit.simulator.backend import SimulatedBackend, describe_secret, list_secret_version_ids
+from testkit.simulator.clock import Clock
 from testkit.simulator.functions import Function, PythonFunction
 from testkit.simulator.rotations import Rotation
+from testkit.simulator.schedules import parse_rules
 from testkit.simulator.versions import CURRENT, PENDING, Value
 
 if TYPE_CHECKING:
@@ -49,12 +52,15 @@ class Call:
 
 @dataclass(frozen=True)
 class TrailEvent:
-    """What CloudTrail records: RotationStarted, RotationSucceeded, RotationFailed, and the same with Test before it."""
+    """What CloudTrail records: RotationStarted, RotationSucceeded, RotationFailed, and the same with Test before it.
+
+    And RotationAbandoned, where a value put by hand has taken AWSPENDING away. time: the simulator's, as `now` has it
+    """
 
     name: str
     arn: str
+    time: float
     error: str | None = None
-    time: float = field(default_factory=time.time)
 
 
 class Simulator:
@@ -62,7 +68,8 @@ class Simulator:
 
     tries: how often a rotation is attempted in all. pause: called before each step, for a demonstration's sake.
     stale_reads: how many reads of a secret in each step are answered as of one step before, as the service's reads are
-    eventually consistent. It may be changed at any time. address: where it listens; port 0 is any that is free
+    eventually consistent. It may be changed at any time. address: where it listens; port 0 is any that is free. clock:
+    seconds since the epoch; `advance` moves it
     """
 
     def __init__(
@@ -72,9 +79,10 @@ class Simulator:
         pause: Callable[[], None] = lambda: None,
         stale_reads: int = 0,
         address: tuple[str, int] = ("127.0.0.1", 0),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.tries, self.pause, self.stale_reads = tries, pause, stale_reads
-        self._address = address
+        self._address, self._clock = address, Clock(clock)
         self.calls: list[Call] = []
         self.other_calls: list[Call] = []  # of STS, RDS and the like
         self.events: list[TrailEvent] = []
@@ -83,7 +91,9 @@ class Simulator:
         self._workers: dict[str, threading.Thread] = {}
         self._lock = threading.RLock()
         self._closing = threading.Event()
-        self._patch = mock.patch.object(SecretsManagerResponse, "list_secret_version_ids", list_secret_version_ids)
+        self._patch = mock.patch.multiple(
+            SecretsManagerResponse, describe_secret=describe_secret, list_secret_version_ids=list_secret_version_ids
+        )
         self._server: BaseWSGIServer
         self._client: SecretsManagerClient | None = None
 
@@ -174,12 +184,42 @@ class Simulator:
         )
         secret = backend.primary(name)
         secret.arn = event["SecretId"]
-        secret.rotation_requested = secret.rotation_enabled = True
-        secret.rotation_lambda_arn, secret.auto_rotate_after_days = function_arn, 1
+        backend.enable(secret, function_arn, parse_rules({"AutomaticallyAfterDays": 1}, self.now()))
         current = backend.versions(secret).put(str(uuid.uuid4()), Value(value), [CURRENT])
         is_test = event["Step"] == "testSecret"
         backend.versions(secret).stage_pending(event["ClientRequestToken"], current.value if is_test else None)
         backend.show(secret)
+
+    def now(self) -> float:
+        """The simulator's time: seconds since the epoch."""
+        return self._clock.now()
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass: each rotation whose window opens meanwhile runs to its end there, at the window's start.
+
+        Only here do schedules rotate: not by themselves, as real time goes by
+        """
+        self.wait()
+        until = self.now() + by.total_seconds()
+        while (first := self._first_due()) and first[0] <= until:
+            opens, secret, backend = first
+            self._clock.move_to(opens)
+            with self._lock:
+                backend.rotate_on_schedule(secret)
+            self.wait()
+        self._clock.move_to(until)
+
+    def _first_due(self) -> tuple[float, FakeSecret, SimulatedBackend] | None:
+        """The secret whose window opens first, of all accounts and regions; by name where several do."""
+        with self._lock:
+            backends = [backend for _, _, backend in secretsmanager_backends.iter_backends()]
+            due = [
+                (opens, secret, one)
+                for one in backends
+                if isinstance(one, SimulatedBackend)
+                for opens, secret in one.due()
+            ]
+        return min(due, key=lambda entry: (entry[0], entry[1].name), default=None)
 
     def wait(self) -> None:
         """Return when no rotation is running."""
@@ -216,11 +256,11 @@ class Simulator:
             worker.start()
 
     def abandoned(self, secret: FakeSecret) -> None:
-        """A value was put by hand in mid-rotation: no further step is called."""
+        """A value that was put by hand takes AWSPENDING away: no further step is called, where it is running still."""
         rotation = next((one for one in reversed(self.rotations) if one.arn == secret.arn), None)
         if rotation is not None and rotation.succeeded is None:
             rotation.abandoned = True
-            self._record("RotationAbandoned", secret)
+        self._record("RotationAbandoned", secret)
 
     def _rotate(self, backend: SimulatedBackend, secret: FakeSecret, token: str) -> None:
         """A rotation: the steps in order, the whole again with the same token where one fails."""
@@ -234,7 +274,8 @@ class Simulator:
                 break
             error = rotation.error if not done else self._unfinished(backend, secret)
             if error is None:
-                secret.last_rotation_date = int(time.time())
+                secret.last_rotation_date = int(self.now())
+                backend.reschedule(secret)
                 self._record("RotationSucceeded", secret)
                 rotation.succeeded = True
                 return
@@ -261,7 +302,7 @@ class Simulator:
         return "The function has returned from finishSecret, and AWSPENDING is not on the version of AWSCURRENT."
 
     def _record(self, name: str, secret: FakeSecret, error: str | None = None) -> None:
-        self.events.append(TrailEvent(name, secret.arn, error))
+        self.events.append(TrailEvent(name, secret.arn, self.now(), error))
 
     def _recorded(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
         """The app with every call noted, those to Secrets Manager one at a time: the model is not made for two threads."""

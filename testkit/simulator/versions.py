@@ -1,7 +1,6 @@
 """The versions of one secret and the labels on them: the rules of Secrets Manager's API reference, and nothing else."""
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from moto.secretsmanager.exceptions import InvalidParameterException, ResourceExistsException
@@ -24,15 +23,15 @@ class Version:
 
     id: str
     value: Value | None
+    created: float
     stages: set[str] = field(default_factory=set)
-    created: float = field(default_factory=time.time)
 
 
 class Versions:
-    """The versions of one secret, oldest first."""
+    """The versions of one secret, oldest first. now: the simulator's time."""
 
-    def __init__(self, arn: str) -> None:
-        self._arn = arn
+    def __init__(self, arn: str, now: Callable[[], float]) -> None:
+        self._arn, self._clock = arn, now
         self._versions: dict[str, Version] = {}
         # What a stale read answers: {version id: (has it a value, its labels)}, as of the step before.
         self._before: dict[str, tuple[bool, set[str]]] = {}
@@ -85,7 +84,7 @@ class Versions:
             return version
         if version is None:
             first = not self._versions
-            version = self._versions[version_id] = Version(version_id, None)
+            version = self._versions[version_id] = Version(version_id, None, self._clock())
             stages = {*stages, CURRENT} if first else stages
         version.value = value
         for stage in stages:
@@ -97,7 +96,7 @@ class Versions:
 
     def stage_pending(self, version_id: str, value: Value | None = None) -> Version:
         """What RotateSecret does first: AWSPENDING on a new version, empty but for a test rotation."""
-        version = self._versions.setdefault(version_id, Version(version_id, value))
+        version = self._versions.setdefault(version_id, Version(version_id, value, self._clock()))
         self._attach(PENDING, version)
         return version
 

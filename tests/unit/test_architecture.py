@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COMMON = sorted((ROOT / "common").glob("*.py"))
+WATCH = sorted((ROOT / "watch").glob("*.py"))
 SHIPPED = [*COMMON, *sorted((ROOT / "rotators").rglob("*.py"))]
 DRIVERS = {"psycopg2", "pymysql", "pymongo"}
 # handler → engine → strategy → rotation → store → guard → secret: who may import whom in common, highest first.
@@ -64,6 +65,14 @@ def test_only_the_store_speaks_to_secrets_manager(path: Path) -> None:
 def test_modules_are_short(path: Path) -> None:
     """What does not fit on a few screens does more than one thing."""
     assert len(path.read_text().splitlines()) <= 260
+
+
+@pytest.mark.parametrize("path", WATCH, ids=name)
+def test_the_watch_stands_alone(path: Path) -> None:
+    """It ships without common/ and rotators/, and without anything else of ours."""
+    ours = {"common", "rotators", "testkit", "demo", "tests", "scripts", *DRIVERS}
+    assert not {module.split(".")[0] for module in imports(path)} & ours
+    assert len(path.read_text().splitlines()) <= 120
 
 
 def _codes() -> Iterator[str]:

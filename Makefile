@@ -59,8 +59,8 @@ build-%: $(SETUP)
 	@cp -R common "$(ARTIFACTS_DIR)" && cp -R rotators/__init__.py $(addprefix rotators/,$($*)) "$(ARTIFACTS_DIR)/rotators"
 	@cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin rotators/*/README.md rotators/*/requirements.* && find . -name __pycache__ -prune -exec rm -rf {} +
 
-lock: $(SETUP)   ## Pin what rotators/*/requirements.in and requirements-dev.in ask for, with hashes
-	for f in rotators/*/requirements.in requirements-dev.in; do \
+lock: $(SETUP)   ## Pin what rotators/*/requirements.in, tests/deploy/requirements.in and requirements-dev.in ask for, with hashes
+	for f in rotators/*/requirements.in tests/deploy/requirements.in requirements-dev.in; do \
 	  except=; case $$f in rotators/*) except="--no-emit-package jmespath" ;; esac; \
 	  $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header $$except $$f -o $${f%.in}.txt || exit 1; \
 	done
@@ -76,4 +76,10 @@ $(SETUP): requirements-dev.txt
 	@sed -n '/^uv==/,/# via/p' requirements-dev.txt >$(VENV)/uv.txt
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# The emulator that tests/deploy deploys to, in an environment of its own: it pins botocore.
+$(VENV)/ministack/.ready: tests/deploy/requirements.txt $(SETUP)
+	@rm -rf $(VENV)/ministack && $(VENV)/bin/uv venv -q --python $(VENV)/bin/python $(VENV)/ministack
+	@$(VENV)/bin/uv pip install -q --python $(VENV)/ministack/bin/python --require-hashes -r tests/deploy/requirements.txt
 	@touch $@

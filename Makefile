@@ -34,8 +34,8 @@ format: $(SETUP) ## Let ruff put the code in order
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-local: $(SETUP)  ## A secret, a simulated Secrets Manager and a PostgreSQL for `sam local invoke`, step by step
-	@$(VENV)/bin/python -m demo.local
+local: $(SETUP)  ## A secret, a simulated Secrets Manager and a server for `sam local invoke`, step by step; TARGET=mysql, redshift, documentdb, api_key
+	@$(VENV)/bin/python -m demo.local $(TARGET)
 
 build: $(SETUP)  ## The functions for Lambda, into .aws-sam/build; needs neither Docker nor Lambda's Python
 	@for="$$($(VENV)/bin/python -m scripts.artifacts sam)" && \

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from common import endpoints
+from common.accounts import Api
 from common.errors import MalformedSecret, NotRotatable
 from common.guard import Description
 from common.secret import Account, Secret
@@ -41,14 +42,18 @@ def read_admin(store: Store, secret: Description, current: Secret) -> Secret:
             "If it is right, add its ARN to ADMIN_SECRETS; else correct 'masterarn'. It is never the secret itself, "
             "nor one of another account than the secret's.",
         )
-    return endpoints.managed_server(admin, store.describe(arn)) if set(admin) == MANAGED else admin
+    if (
+        set(admin) == MANAGED and "engine" in current
+    ):  # a database's; a provider's file may say where an admin's key goes
+        return endpoints.managed_server(store.api, admin, store.describe(arn))
+    return admin
 
 
-def require_same_server(current: Secret, ours: Account, its: Account, tags: Mapping[str, str]) -> None:
+def require_same_server(api: Api, current: Secret, ours: Account, its: Account, tags: Mapping[str, str]) -> None:
     """W2: the engine and port of current's account (ours) are the admin's, and its host is the admin's under whatever name."""
     if (ours.server_kind, ours.port) == (its.server_kind, its.port):
         names = {its.host, tags.get("rotation:host", its.host).lower().removesuffix(".")}
-        if ours.host in names or endpoints.are_one_server(its.host, ours.host):
+        if ours.host in names or endpoints.are_one_server(api, its.host, ours.host):
             return
     raise NotRotatable(
         "admin-other-server",

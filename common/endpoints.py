@@ -1,17 +1,15 @@
 """Which host names are one server: asked of RDS's and Redshift's APIs, never guessed from a name.
 
-The one place beside `store` and `handler` that knows boto3. Nothing here is called where the admin's host is the
-secret's own.
+Asked with the credentials of the secret's account. Nothing here is called where the admin's host is the secret's own.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common import clock
+from common.accounts import Api
 from common.bounded import bounded
 from common.errors import NotRotatable, StoreError
 from common.guard import Description
@@ -26,12 +24,12 @@ SERVERLESS = tuple(f".redshift-serverless.amazonaws.com{cn}" for cn in _CN)
 Found = dict[str, Any]
 
 
-def managed_server(admin: Secret, described: Description) -> Secret:
+def managed_server(api: Api, admin: Secret, described: Description) -> Secret:
     """A managed admin secret with the host, port and engine that AWS's API names for it (by its tags, which only AWS sets)."""
     tags = {name.lower(): value for name, value in described.tags.items()}
     for tag, server in _MANAGED.items():
         if tag in tags:
-            for fields in server(tags[tag]):
+            for fields in server(api, tags[tag]):
                 return admin.with_fields(admin.name, **fields)
     raise NotRotatable(
         "admin-without-server",
@@ -40,29 +38,29 @@ def managed_server(admin: Secret, described: Description) -> Secret:
     )
 
 
-def _cluster(arn: str) -> Iterator[Found]:
-    for found in _call("rds", "describe_db_clusters", "DBClusters", DBClusterIdentifier=arn):
+def _cluster(api: Api, arn: str) -> Iterator[Found]:
+    for found in _call(api, "rds", "describe_db_clusters", "DBClusters", DBClusterIdentifier=arn):
         yield {"host": found["Endpoint"], "port": found["Port"], "engine": found["Engine"]}
 
 
-def _instance(arn: str) -> Iterator[Found]:
-    for found in _call("rds", "describe_db_instances", "DBInstances", DBInstanceIdentifier=arn):
+def _instance(api: Api, arn: str) -> Iterator[Found]:
+    for found in _call(api, "rds", "describe_db_instances", "DBInstances", DBInstanceIdentifier=arn):
         yield {"host": found["Endpoint"]["Address"], "port": found["Endpoint"]["Port"], "engine": found["Engine"]}
 
 
-def _redshift(arn: str) -> Iterator[Found]:
+def _redshift(api: Api, arn: str) -> Iterator[Found]:
     name = arn.rpartition(":")[2]
-    for found in _call("redshift", "describe_clusters", "Clusters", ClusterIdentifier=name):
+    for found in _call(api, "redshift", "describe_clusters", "Clusters", ClusterIdentifier=name):
         yield _of_redshift(found["Endpoint"]["Address"], found["Endpoint"]["Port"], found.get("DBName"))
 
 
-def _serverless(arn: str) -> Iterator[Found]:
+def _serverless(api: Api, arn: str) -> Iterator[Found]:
     databases = {
         one["namespaceName"]: one.get("dbName")
-        for one in _call("redshift-serverless", "list_namespaces", "namespaces")
+        for one in _call(api, "redshift-serverless", "list_namespaces", "namespaces")
         if one["namespaceArn"] == arn
     }
-    for found in _call("redshift-serverless", "list_workgroups", "workgroups"):
+    for found in _call(api, "redshift-serverless", "list_workgroups", "workgroups"):
         if found["namespaceName"] in databases:
             endpoint = found["endpoint"]
             yield _of_redshift(endpoint["address"], endpoint["port"], databases[found["namespaceName"]])
@@ -81,21 +79,21 @@ _MANAGED = {
 }
 
 
-def are_one_server(admin_host: str, host: str) -> bool:
+def are_one_server(api: Api, admin_host: str, host: str) -> bool:
     """Whether AWS says that `host`, whole, is an endpoint of admin_host's cluster or instance, or of a replica of it."""
     for domains, servers in _SERVERS.items():
         if admin_host.endswith(domains):
-            return any(admin_host in admins and host in hosts for admins, hosts in servers())
+            return any(admin_host in admins and host in hosts for admins, hosts in servers(api))
     return False
 
 
 Names = set[str]
 
 
-def _rds() -> Iterator[tuple[Names, Names]]:
+def _rds(api: Api) -> Iterator[tuple[Names, Names]]:
     """(where the admin may be, what is of the same server): each cluster's endpoints, and each instance's replicas."""
-    clusters = _call("rds", "describe_db_clusters", "DBClusters")
-    instances = _call("rds", "describe_db_instances", "DBInstances")
+    clusters = _call(api, "rds", "describe_db_clusters", "DBClusters")
+    instances = _call(api, "rds", "describe_db_instances", "DBInstances")
     for cluster in clusters:
         own = [cluster.get("Endpoint"), cluster.get("ReaderEndpoint"), *cluster.get("CustomEndpoints", [])]
         name = cluster["DBClusterIdentifier"]
@@ -107,27 +105,27 @@ def _rds() -> Iterator[tuple[Names, Names]]:
         yield _names(_address(source)), _names(*map(_address, replicas))
 
 
-def _redshift_clusters() -> Iterator[tuple[Names, Names]]:
+def _redshift_clusters(api: Api) -> Iterator[tuple[Names, Names]]:
     """Every endpoint of each cluster: its own, its custom domain, and what is managed in other VPCs."""
-    access = _call("redshift", "describe_endpoint_access", "EndpointAccessList")
-    for cluster in _call("redshift", "describe_clusters", "Clusters"):
+    access = _call(api, "redshift", "describe_endpoint_access", "EndpointAccessList")
+    for cluster in _call(api, "redshift", "describe_clusters", "Clusters"):
         name = cluster["ClusterIdentifier"]
         managed = [one.get("Address") for one in access if one.get("ClusterIdentifier") == name]
         hosts = _names(_address(cluster), cluster.get("CustomDomainName"), *managed)
         yield hosts, hosts
 
 
-def _workgroups() -> Iterator[tuple[Names, Names]]:
+def _workgroups(api: Api) -> Iterator[tuple[Names, Names]]:
     """Likewise of each workgroup."""
-    access = _call("redshift-serverless", "list_endpoint_access", "endpoints")
-    for group in _call("redshift-serverless", "list_workgroups", "workgroups"):
+    access = _call(api, "redshift-serverless", "list_endpoint_access", "endpoints")
+    for group in _call(api, "redshift-serverless", "list_workgroups", "workgroups"):
         managed = [one.get("address") for one in access if one.get("workgroupName") == group["workgroupName"]]
         hosts = _names(group.get("endpoint", {}).get("address"), group.get("customDomainName"), *managed)
         yield hosts, hosts
 
 
 # By the domains that a host may be in: who knows its servers.
-_SERVERS: dict[tuple[str, ...], Callable[[], Iterator[tuple[Names, Names]]]] = {
+_SERVERS: dict[tuple[str, ...], Callable[[Api], Iterator[tuple[Names, Names]]]] = {
     RDS: _rds,
     REDSHIFT: _redshift_clusters,
     SERVERLESS: _workgroups,
@@ -142,11 +140,10 @@ def _names(*hosts: str | None) -> Names:
     return {host.lower() for host in hosts if host}
 
 
-def _call(service: str, operation: str, key: str, **parameters: str) -> list[Found]:
+def _call(api: Api, service: str, operation: str, key: str, **parameters: str) -> list[Found]:
     """All pages of one of the service's lists."""
-    config = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     try:
-        pages = boto3.client(service, config=config).get_paginator(operation)  # type: ignore[call-overload]
+        pages = api(service).get_paginator(operation)
         listed = bounded(lambda: list(pages.paginate(**parameters)), clock.at_most(LIST_SECONDS))
         return [item for page in listed for item in page[key]]
     except (ClientError, BotoCoreError, TimeoutError) as error:

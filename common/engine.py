@@ -17,7 +17,7 @@ from common.patience import patiently
 from common.rotation import Work
 from common.settings import Settings
 from common.store import Store
-from common.strategy import Strategy
+from common.strategy import SingleUser, Strategy
 
 StrategiesFor: TypeAlias = Callable[[Description], Sequence[Strategy]]
 # The label whose value says which strategy serves the secret, where that depends on a value.
@@ -29,13 +29,15 @@ class Report:
     """What is known of a step while it runs; the handler logs it whether the step succeeds or fails.
 
     case: the numbered case that applied (G3, S1, …), None for steps that have only one way. notes: what an operator
-    should know of a step that succeeds
+    should know of a step that succeeds. gap_milliseconds: how long a single user's new password has been stored when
+    testSecret ends, which is about as long as AWSCURRENT is refused: both are two waits for Secrets Manager's next call
     """
 
     target: str
     strategy: str | None = None
     case: str | None = None
     notes: list[str] = field(default_factory=list)
+    gap_milliseconds: int | None = None
 
 
 def run_step(event: Event, store: Store, strategies_for: StrategiesFor, report: Report) -> None:
@@ -68,7 +70,12 @@ def run_step(event: Event, store: Store, strategies_for: StrategiesFor, report: 
             "testSecret": strategy.test,
             "finishSecret": strategy.finish,
         }
-        report.case = steps[event.step](work)
+        try:
+            report.case = steps[event.step](work)
+        finally:
+            if event.step == "testSecret" and strategy.name == SingleUser.name:
+                age = work.age("AWSPENDING")
+                report.gap_milliseconds = None if age is None else round(age * 1000)
 
 
 def _chosen(work: Work, strategies: Sequence[Strategy], report: Report) -> Strategy:

@@ -19,18 +19,28 @@ _ABANDONED = (
 class Description:
     """What DescribeSecret answers, as far as a rotation needs it.
 
-    stages: {version id: its staging labels}
+    stages: {version id: its staging labels}. primary_region: where the secret is rotated, if the service says so
     """
 
     arn: str
     rotation_enabled: bool
     stages: Mapping[str, frozenset[str]]
     tags: Mapping[str, str]
+    primary_region: str | None = None
+
+    @property
+    def region(self) -> str:
+        """Where this secret is: the fourth field of its ARN."""
+        return self._field(3)
 
     @property
     def account_id(self) -> str:
         """The AWS account that the secret is of: the fifth field of its ARN."""
-        return self.arn.split(":")[4] if self.arn.count(":") > 4 else ""  # noqa: PLR2004  arn:partition:service:region:account
+        return self._field(4)
+
+    def _field(self, number: int) -> str:
+        fields = self.arn.split(":")  # arn:partition:service:region:account:…
+        return fields[number] if len(fields) > number else ""
 
     def version(self, stage: str) -> str | None:
         """The id of the version that holds the label, None where no version does."""
@@ -50,6 +60,13 @@ class Description:
 
 def already_done(secret: Description, token: str) -> bool:
     """G1 to G4: True where the rotation is over (G3), False where the step is to be done, else NotRotatable."""
+    # G1: a replica, which is read-only.
+    if secret.primary_region not in (None, secret.region):
+        raise NotRotatable(
+            "secret-is-replica",
+            f"{secret.arn} is a replica of the secret in {secret.primary_region}.",
+            f"Nothing was changed. Rotate the secret in {secret.primary_region}, by a function there: replicas follow it.",
+        )
     # G1: rotation disabled, or cancelled since.
     if not secret.rotation_enabled:
         raise NotRotatable(

@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping
 from logging import StreamHandler
 from typing import TYPE_CHECKING, Protocol, TextIO, TypeAlias
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-from botocore.config import Config
 
 from common import clock, redaction
+from common.accounts import api_for, own_api
 from common.engine import Report, StrategiesFor, run_step
 from common.errors import RotationError, UnexpectedError
-from common.event import STEP_SPELLINGS, parse_event
+from common.event import STEP_SPELLINGS, Event, parse_event
 from common.store import Store
 from common.strategy import Strategy
 
@@ -29,6 +28,7 @@ class LambdaContext(Protocol):
     """What we use of Lambda's context object."""
 
     aws_request_id: str
+    function_name: str
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda ends this invocation."""
@@ -53,7 +53,7 @@ def handler_by_secret(
 
     target: what logs and metrics call it
     """
-    store = Store(client or _secrets_manager())
+    own = Store(client or own_api("secretsmanager"), own_api)
     logger = Logger(
         service="keyturn",
         logger_handler=_Stdout(),
@@ -68,11 +68,15 @@ def handler_by_secret(
         report = Report(target)
         started = time.monotonic()
         with redaction.invocation(), clock.until_timeout(context.get_remaining_time_in_millis() / 1000):
-            error = _attempt(event, store, strategies_for, report)
+            error = _attempt(event, lambda parsed: _store_for(parsed, own, context), strategies_for, report)
             milliseconds = round((time.monotonic() - started) * 1000)
             facts = {
                 **_facts(event),
-                **{name: value for name, value in vars(report).items() if value != []},
+                **{
+                    name: value
+                    for name, value in vars(report).items()
+                    if value != [] and (name, value) != ("gap_milliseconds", None)
+                },
                 "milliseconds": milliseconds,
                 "request_id": context.aws_request_id,
             }
@@ -84,12 +88,20 @@ def handler_by_secret(
     return handler
 
 
-def _attempt(event: object, store: Store, strategies_for: StrategiesFor, report: Report) -> RotationError | None:
+def _store_for(event: Event, own: Store, context: LambdaContext) -> Store:
+    """The secrets of the account that the event's secret is of."""
+    api = api_for(event.secret_id, context.function_name)
+    return Store(api("secretsmanager"), api) if api else own
+
+
+def _attempt(
+    event: object, store_for: Callable[[Event], Store], strategies_for: StrategiesFor, report: Report
+) -> RotationError | None:
     """Do the step; the error as a value, freed of the driver's exception that caused it."""
     try:
         parsed = parse_event(event)
         redaction.learn(parsed.rotation_token)
-        run_step(parsed, store, strategies_for, report)
+        run_step(parsed, store_for(parsed), strategies_for, report)
     except RotationError as failed:
         error = failed
     except Exception as defect:  # noqa: BLE001  whatever it is, its message must not leave
@@ -137,36 +149,26 @@ def _log(logger: Logger, facts: Mapping[str, object], error: RotationError | Non
 
 def _emit(facts: Mapping[str, object], error: RotationError | None) -> None:
     """Metrics in CloudWatch's embedded format: steps and their duration by target, strategy and step, failures by reason too."""
+    by_step = {name: str(facts.get(name) or "unknown") for name in ("target", "strategy", "step")}
     duration = ("StepDuration", MetricUnit.Milliseconds, float(str(facts["milliseconds"])))
-    _flush(facts, {}, [("StepFailed" if error else "StepSucceeded", MetricUnit.Count, 1.0), duration])
+    _flush(by_step, [("StepFailed" if error else "StepSucceeded", MetricUnit.Count, 1.0), duration])
     if error is not None:
-        _flush(facts, {"reason": error.code}, [("StepFailed", MetricUnit.Count, 1.0)])
+        _flush({**by_step, "reason": error.code}, [("StepFailed", MetricUnit.Count, 1.0)])
+    if "gap_milliseconds" in facts:
+        gap = float(str(facts["gap_milliseconds"]))
+        _flush(
+            {name: by_step[name] for name in ("target", "strategy")}, [("SingleUserGap", MetricUnit.Milliseconds, gap)]
+        )
 
 
-def _flush(facts: Mapping[str, object], more: Mapping[str, str], metrics: list[tuple[str, MetricUnit, float]]) -> None:
+def _flush(dimensions: Mapping[str, str], metrics: list[tuple[str, MetricUnit, float]]) -> None:
     """One record of metrics under one set of dimensions."""
     record = EphemeralMetrics(namespace="Keyturn")
-    for name in ("target", "strategy", "step"):
-        record.add_dimension(name, str(facts[name] or "unknown"))
-    for name, value in more.items():
+    for name, value in dimensions.items():
         record.add_dimension(name, value)
     for metric in metrics:
         record.add_metric(*metric)
     record.flush_metrics()
-
-
-def _secrets_manager() -> "SecretsManagerClient":
-    """boto's client: its standard retries, 5 s to connect and to answer, AWS's own environment names."""
-    return boto3.client(
-        "secretsmanager",
-        endpoint_url=os.environ.get("SECRETS_MANAGER_ENDPOINT") or None,
-        config=Config(
-            connect_timeout=5,
-            read_timeout=5,
-            retries={"mode": "standard", "total_max_attempts": 3},
-            user_agent_extra="keyturn",
-        ),
-    )
 
 
 class _Stdout(StreamHandler[TextIO]):

@@ -51,6 +51,11 @@ class Work:
             self._values[version] = self.store.read_version(self.secret.arn, version, name)
         return self._values[version]
 
+    def age(self, stage: str) -> float | None:
+        """Seconds since the value that holds the label was stored; None where this step has not read it."""
+        value = self._values.get(self.secret.version(stage) or "")
+        return None if value is None or value.stored_at is None else max(0.0, time.time() - value.stored_at)
+
     def stage(self, pending: Secret) -> bool:
         """Put the value under the event's token as AWSPENDING; False where another value is there already, which stays."""
         return self.store.stage(self.event, pending)
@@ -98,7 +103,8 @@ class Work:
 
     def _admin(self, target: Target, current: Secret) -> Secret:
         found = admin.read_admin(self.store, self.secret, current)
-        admin.require_same_server(current, target.account(current), target.admin_account(found), self.secret.tags)
+        ours, its = target.account(current), target.admin_account(found)
+        admin.require_same_server(self.store.api, current, ours, its, self.secret.tags)
         return found
 
 

@@ -60,11 +60,12 @@ class Secret(Mapping[str, object]):
 
     name: what to call it in an error, such as "AWSCURRENT of arn:…"
     arn: of the secret, as Secrets Manager answered it
+    stored_at: when, in seconds since 1970; None for a value that is not as it was stored
     """
 
-    def __init__(self, fields: Mapping[str, object], name: str, arn: str = "") -> None:
+    def __init__(self, fields: Mapping[str, object], name: str, arn: str = "", stored_at: float | None = None) -> None:
         self._fields = MappingProxyType(dict(fields))
-        self.name, self.arn = name, arn
+        self.name, self.arn, self.stored_at = name, arn, stored_at
         redaction.learn([value for field, value in self._fields.items() if field not in PUBLIC])
 
     def __getitem__(self, field: str) -> object:
@@ -183,13 +184,13 @@ def _is_ipv6(host: str) -> bool:
         return False
 
 
-def parse_secret(text: str, name: str, arn: str = "") -> Secret:
+def parse_secret(text: str, name: str, arn: str = "", stored_at: float | None = None) -> Secret:
     """A SecretString as a Secret; MalformedSecret where it is no JSON object, or one that we could not store again."""
     redaction.learn(text)
     try:
         fields = json.loads(text, parse_float=_exact, parse_constant=_exact)
         if isinstance(fields, dict):
-            return Secret(fields, name, arn)
+            return Secret(fields, name, arn, stored_at)
     except (ValueError, RecursionError):  # a JSONDecodeError carries the whole text
         pass
     raise MalformedSecret(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from common import clock
+from common.accounts import Api, own_api
 from common.bounded import bounded
 from common.errors import MalformedSecret, NotRotatable, StoreError
 from common.event import Event
@@ -28,7 +29,8 @@ _FIXES = {
         "store-denied",
         (
             "Give the function's role this action on the secret, and kms:Decrypt and kms:GenerateDataKey on its key; "
-            "look also for a deny in the secret's resource policy."
+            "look also for a deny in the secret's resource policy. A secret of another account is reached only by "
+            "TRUSTED_ACCOUNTS and TRUSTED_ROLE."
         ),
     ),
     "DecryptionFailure": ("store-denied", "Give the function's role kms:Decrypt on the secret's key."),
@@ -46,10 +48,10 @@ T = TypeVar("T")
 
 
 class Store:
-    """The secrets, through one boto client."""
+    """The secrets of one account, through one boto client. api: AWS's other services, with that account's credentials."""
 
-    def __init__(self, client: "SecretsManagerClient") -> None:
-        self._client = client
+    def __init__(self, client: "SecretsManagerClient", api: Api = own_api) -> None:
+        self._client, self.api = client, api
 
     def describe(self, secret_id: str) -> Description:
         """The secret's stages, tags and whether it rotates."""
@@ -60,6 +62,7 @@ class Store:
             rotation_enabled=answer.get("RotationEnabled", False),
             stages={version: frozenset(labels) for version, labels in answer.get("VersionIdsToStages", {}).items()},
             tags={tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])},
+            primary_region=answer.get("PrimaryRegion"),
         )
 
     def read_version(self, secret_id: str, version: str, name: str) -> Secret:
@@ -138,7 +141,7 @@ def _read(call: Callable[[], T]) -> T:
 def _parsed(answer: "GetSecretValueResponseTypeDef", name: str) -> Secret:
     if "SecretString" not in answer:
         raise MalformedSecret("secret-not-json", f"The value of {name} is binary.", "Store it as a JSON SecretString.")
-    return parse_secret(answer["SecretString"], name, answer["ARN"])
+    return parse_secret(answer["SecretString"], name, answer["ARN"], answer["CreatedDate"].timestamp())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import boto3
 from rich.console import Console
 
 from demo.clients import Client, application, probe
+from demo.environment import set_environment
 from demo.measure import Measured, gap, refused_outside
 from demo.targets import TARGETS, Cast, NoServerError
 from demo.view import Row
@@ -138,13 +139,7 @@ def stage(console: Console, target: str) -> Iterator[Demo]:
             console.print(str(missing), style="red", highlight=False)
             raise SystemExit(2) from None
         aws = stack.enter_context(Simulator())
-        os.environ.update(
-            AWS_DEFAULT_REGION="eu-west-1",
-            AWS_ACCESS_KEY_ID="demo",
-            AWS_SECRET_ACCESS_KEY="demo",
-            SECRETS_MANAGER_ENDPOINT=aws.endpoint,
-            TLS_CA_FILE=str(cast.ca_file),
-        )
+        set_environment(aws, cast.ca_file)
         # The function as Lambda imports it: it finds Secrets Manager and its settings in the environment.
         function = aws.add_function(f"keyturn-{target}", importlib.import_module(cast.module).handler)
         lanes = list(_lanes(cast, aws, stack))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from common.handler import handler_by_secret
 from demo.clients import CACHE_SECONDS, Client, application
+from demo.environment import set_environment
 from demo.issued.services import Issued, Service, find_service
 from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
@@ -164,13 +165,7 @@ def stage() -> Iterator[Demo]:
     with ExitStack() as stack:
         service = stack.enter_context(find_service())
         aws = stack.enter_context(Simulator())
-        os.environ.update(
-            AWS_DEFAULT_REGION="eu-west-1",
-            AWS_ACCESS_KEY_ID="demo",
-            AWS_SECRET_ACCESS_KEY="demo",
-            SECRETS_MANAGER_ENDPOINT=aws.endpoint,
-            TLS_CA_FILE=str(service.ca_file),
-        )
+        set_environment(aws, service.ca_file)
         providers = stack.enter_context(keeper("providers", user="")).folder
         write_provider(providers, service.provider, service.port)
         handler = handler_by_secret("api_key", by_provider(load_providers(providers)))

@@ -1,7 +1,6 @@
-"""What a service's answers mean, in our words: the one place that reads their statuses, and the client library's exceptions."""
+"""What a service's answers mean, in our words: the one place that reads their statuses, and http.client's exceptions."""
 
 import ssl
-from collections.abc import Iterator
 
 from common import network, tls
 from common.errors import (
@@ -112,25 +111,17 @@ def too_large(operation: str, account: Account) -> TargetError:
 
 
 def transport_error(error: BaseException, account: Account) -> TargetError:
-    """What a failed request means, by the kinds of the exceptions that led to it, never by their texts."""
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return tls.wrong_name(account) if tls.is_wrong_name(cause) else tls.untrusted(account)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    """What a failed request means, by the kind of its exception, never by its text."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return tls.wrong_name(account) if tls.is_wrong_name(error) else tls.untrusted(account)
+    if isinstance(error, ssl.SSLError):
         return tls.failed(account)
-    if any(isinstance(cause, TimeoutError) for cause in causes):
+    if isinstance(error, TimeoutError):
         return network.silent(account)
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+    if isinstance(error, ConnectionRefusedError):
         return network.unreachable(account)
     return TargetUnavailable(
         "answer-lost",
         f"{account.host}:{account.port} ended the connection without an answer: whether it did what was asked is not known.",
         "It is tried again; a key that was issued and never stored is revoked by the next finishSecret.",
     )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -21,6 +21,7 @@ class Context:
     """Lambda's context, as far as it is used."""
 
     aws_request_id = "crash"
+    function_name = "crash"
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds

@@ -7,6 +7,8 @@ from typing import Any
 
 import bson
 
+from testkit.wire import read_exactly
+
 Document = dict[str, Any]
 _REPLY, _QUERY, _MSG = 1, 2004, 2013
 _HEADER = struct.Struct("<iiii")  # length, its id, whose answer it is, what kind it is
@@ -37,12 +39,11 @@ class Message:
 
 def read(source: socket.socket) -> Message | None:
     """The next message; None at the connection's end. ValueError for one that is not of these kinds."""
-    header = _exactly(source, _HEADER.size)
-    if header is None:
-        return None
-    length, _, _, kind = _HEADER.unpack(header)
-    body = _exactly(source, length - _HEADER.size)
-    if body is None:
+    try:
+        header = read_exactly(source, _HEADER.size)
+        length, _, _, kind = _HEADER.unpack(header)
+        body = read_exactly(source, length - _HEADER.size)
+    except ConnectionError:
         return None
     if kind == _MSG:
         start = 5
@@ -54,13 +55,3 @@ def read(source: socket.socket) -> Message | None:
         raise ValueError(kind)
     size = struct.unpack_from("<i", body, start)[0]
     return Message(header + body[:start], bson.decode(body[start : start + size]))
-
-
-def _exactly(source: socket.socket, size: int) -> bytes | None:
-    data = b""
-    while len(data) < size:
-        more = source.recv(size - len(data))
-        if not more:
-            return None
-        data += more
-    return data

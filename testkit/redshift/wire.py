@@ -4,6 +4,8 @@ import socket
 import struct
 from collections.abc import Iterator
 
+from testkit.wire import read_exactly
+
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
 
 
@@ -37,17 +39,6 @@ def text(value: str) -> bytes:
 def error(sqlstate: str, sentence: str, severity: str = "ERROR") -> bytes:
     """An ErrorResponse."""
     return message(b"E", b"S" + text(severity) + b"C" + text(sqlstate) + b"M" + text(sentence) + b"\0")
-
-
-def read_exactly(connection: socket.socket, size: int) -> bytes:
-    """So many bytes. Raises ConnectionError where the other side has gone."""
-    data = b""
-    while len(data) < size:
-        more = connection.recv(size - len(data))
-        if not more:
-            raise ConnectionError
-        data += more
-    return data
 
 
 def read_untyped(connection: socket.socket) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import threading
 import time
 import uuid
@@ -11,8 +12,10 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
+from urllib.parse import parse_qs
 
 import boto3
+from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend, secretsmanager_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
@@ -32,11 +35,16 @@ TRIES = 3  # the service's own number is not documented
 
 @dataclass(frozen=True)
 class Call:
-    """One request that came over the wire. parameters may hold secret values: keep it out of logs."""
+    """One request that came over the wire. parameters may hold secret values: keep it out of logs.
+
+    account: whose credentials signed it. service: as it is called in the signature, such as "secretsmanager"
+    """
 
     operation: str
     user_agent: str
     parameters: Mapping[str, Any] = field(repr=False)
+    account: str = ACCOUNT
+    service: str = "secretsmanager"
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ class Simulator:
         self.tries, self.pause, self.stale_reads = tries, pause, stale_reads
         self._address = address
         self.calls: list[Call] = []
+        self.other_calls: list[Call] = []  # of STS, RDS and the like
         self.events: list[TrailEvent] = []
         self.rotations: list[Rotation] = []
         self._functions: dict[str, Function] = {}
@@ -114,6 +123,16 @@ class Simulator:
             self._client = made
         return made
 
+    def client_in(self, account: str, role: str = "reader") -> "SecretsManagerClient":
+        """A boto client in another account: with the credentials that STS gives for a role there."""
+        sts = boto3.client("sts", REGION, endpoint_url=self.endpoint, aws_access_key_id="t", aws_secret_access_key="t")
+        given = sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName="test")["Credentials"]
+        return self.client(
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+        )
+
     def add_function(self, name: str, handler: Callable[[Any, Any], object], timeout: float = 30) -> PythonFunction:
         """A Python handler as a Lambda function; its `arn` goes into RotateSecret."""
         function = PythonFunction(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}", handler, timeout)
@@ -125,8 +144,10 @@ class Simulator:
         self._functions[function.arn] = function
 
     def rotate(self, secret_id: str, **options: Any) -> Rotation:
-        """RotateSecret by its API, then wait for what it started."""
-        token = self.client().rotate_secret(SecretId=secret_id, **options)["VersionId"]
+        """RotateSecret by its API, by somebody of the secret's account; then wait for what it started."""
+        account = _account({"SecretId": secret_id}) or ACCOUNT
+        client = self.client() if account == ACCOUNT else self.client_in(account)
+        token = client.rotate_secret(SecretId=secret_id, **options)["VersionId"]
         self.wait()
         return next(rotation for rotation in reversed(self.rotations) if rotation.token == token)
 
@@ -251,21 +272,19 @@ class Simulator:
         self.events.append(TrailEvent(name, secret.arn, error))
 
     def _recorded(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """The app with every call to Secrets Manager noted, one at a time: the model is not made for two threads."""
+        """The app with every call noted, those to Secrets Manager one at a time: the model is not made for two threads."""
 
         def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
-            if service != "secretsmanager":
-                return app(environ, start_response)
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             environ["wsgi.input"] = io.BytesIO(body)
-            parameters: dict[str, Any] = {}
-            with suppress(ValueError):
-                parameters = json.loads(body)
-            if (account := _account(parameters)) is not None:
-                environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
+            noted = _call(environ, body)
+            if noted.service != "secretsmanager":
+                self.other_calls.append(noted)
+                return app(environ, start_response)
             with self._lock:
-                self.calls.append(Call(operation, environ.get("HTTP_USER_AGENT", ""), parameters))
+                self.calls.append(noted)
+                if _account(noted.parameters) not in (None, noted.account):
+                    return _denied(noted, start_response)
                 return list(app(environ, start_response))
 
         return call
@@ -277,10 +296,34 @@ def _backend(account: str, region: str) -> SimulatedBackend:
     return backend
 
 
+_SIGNATURE = re.compile(r"Credential=(\w+)/\d+/[\w-]+/([\w-]+)/")
+
+
+def _call(environ: Mapping[str, Any], body: bytes) -> Call:
+    """A request as boto signs it, of a service that speaks JSON or the query protocol."""
+    signed = _SIGNATURE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    key, service = signed.groups() if signed else ("", "")
+    agent, account = environ.get("HTTP_USER_AGENT", ""), get_account_id_from(key)
+    parameters: dict[str, Any] = {}
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        with suppress(ValueError):
+            parameters = json.loads(body)
+        return Call(target.rpartition(".")[2], agent, parameters, account, service or target.partition(".")[0])
+    parameters = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    return Call(parameters.pop("Action", ""), agent, parameters, account, service)
+
+
 def _account(parameters: Mapping[str, Any]) -> str | None:
-    """The account of the secret that is asked for by its ARN: another one's, where its resource policy lets us in."""
+    """The account of the secret that is asked for by its ARN; None where it is asked for by name, in the caller's own."""
     parts = str(parameters.get("SecretId")).split(":")
     return parts[4] if len(parts) == 7 else None
+
+
+def _denied(call: Call, start_response: Callable[..., Any]) -> list[bytes]:
+    """What another account's caller is answered, as no secret here has a policy that lets him in."""
+    message = f"User in {call.account} is not authorized to perform: secretsmanager:{call.operation}"
+    start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
+    return [json.dumps({"__type": "AccessDeniedException", "Message": message}).encode()]
 
 
 class _Quiet(WSGIRequestHandler):

@@ -1,7 +1,7 @@
 """Who may write a secret's value gains nothing by it: the attacks that every target with alternating users withstands.
 
 The attacker here may write the value of one application's secret, and knows the password of that application's user.
-Each attack is named after the rule that stops it (W1 to W6). A target's tests inherit AttackKit, and say what `pair` is.
+Each attack is named after the rule that stops it (W1 to W6; W7, of API keys, has tests of its own). A target's tests inherit AttackKit, and say what `pair` is.
 """
 
 import json

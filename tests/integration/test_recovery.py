@@ -212,6 +212,7 @@ def hung(world: World, meanwhile: Callable[[], object], patch: pytest.MonkeyPatc
 
     class Context:
         aws_request_id = "hung"
+        function_name = "hung"
 
         def get_remaining_time_in_millis(self) -> int:
             return 60_000

@@ -225,6 +225,7 @@ import json, sys
 from rotators.postgres.app import handler
 class Context:
     aws_request_id = "r"
+    function_name = "f"
     def get_remaining_time_in_millis(self): return 30000
 handler(json.load(sys.stdin), Context())
 assert not {"moto", "testkit", "rich", "flask"} & set(sys.modules), "what does not ship"

@@ -186,23 +186,40 @@ def make_world(server: PostgresServer, aws: Simulator, user: str, password: str,
     return _world(server, aws, user, password, **fields)
 
 
-def make_world_with_admin(server: PostgresServer, aws: Simulator, user: str | None = None, **fields: Any) -> World:
-    """The same with an admin like RDS's: CREATEROLE, no superuser, who has made the user. Its secret is allowed."""
+def make_world_with_admin(
+    server: PostgresServer,
+    aws: Simulator,
+    user: str | None = None,
+    client: "SecretsManagerClient | None" = None,
+    **fields: Any,
+) -> World:
+    """The same with an admin like RDS's: CREATEROLE, no superuser, who has made the user. Its secret is allowed.
+
+    client: whose account the secrets are made in, where it is another one than the function's
+    """
+    client = client or aws.client()
     number = next(_numbers)
     admin, user = f"admin_{number}", user or f"base_{number}"
     server.create_user(admin, "canary-admin-PASSWORD")
     server.run(f"ALTER ROLE {admin} CREATEROLE CREATEDB")
     server.create_user(user, FIRST, as_user=(admin, "canary-admin-PASSWORD"))
     value = json.dumps(server.secret(admin, "canary-admin-PASSWORD"))
-    admin_arn = aws.client().create_secret(Name=f"admin/{number}", SecretString=value)["ARN"]
+    admin_arn = client.create_secret(Name=f"admin/{number}", SecretString=value)["ARN"]
     os.environ["ADMIN_SECRETS"] = admin_arn  # the fixture that trusts the server puts the environment back
-    world = _world(server, aws, user, FIRST, masterarn=admin_arn, **fields)
+    world = _world(server, aws, user, FIRST, client=client, masterarn=admin_arn, **fields)
     world.admin, world.admin_arn = admin, admin_arn
     return world
 
 
-def _world(server: PostgresServer, aws: Simulator, user: str, password: str, **fields: Any) -> World:
-    client = aws.client()
+def _world(
+    server: PostgresServer,
+    aws: Simulator,
+    user: str,
+    password: str,
+    client: "SecretsManagerClient | None" = None,
+    **fields: Any,
+) -> World:
+    client = client or aws.client()
     value = json.dumps(server.secret(user, password, **fields))
     arn = client.create_secret(Name=f"secret-{next(_numbers)}", SecretString=value)["ARN"]
     postgres = Postgres()

@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from common import endpoints
+from common.accounts import own_api
 from common.admin import read_admin, require_same_server
 from common.errors import NotRotatable, StoreError
 from common.guard import Description
@@ -60,7 +61,8 @@ def managed(aws: Simulator, tag: str, arn: str) -> tuple[Store, Description, Sec
         Tags=[{"Key": tag, "Value": arn}],
     )["ARN"]
     app = client.create_secret(Name="app", SecretString="{}")["ARN"]
-    return Store(client), Description(app, True, {}, {}), Secret({"masterarn": admin}, "AWSCURRENT of app")  # noqa: FBT003
+    current = Secret({"engine": "postgres", "masterarn": admin}, "AWSCURRENT of app")
+    return Store(client), Description(app, True, {}, {}), current  # noqa: FBT003
 
 
 @pytest.mark.parametrize("tag", ["aws:rds:primaryDBInstanceArn", "aws:rds:primarydbinstancearn"])
@@ -94,14 +96,23 @@ def test_a_managed_admin_without_a_tag(aws: Simulator) -> None:
     assert error.value.code == "admin-without-server"
 
 
+def test_an_admin_of_a_service_is_no_managed_one(aws: Simulator, rds: Any) -> None:
+    """A provider's file says where its key goes: what has no engine is no database, and nobody is asked about it."""
+    store, secret, current = managed(aws, "aws:rds:primaryDBInstanceArn", instance(rds, "db-1")["DBInstanceArn"])
+    aws.calls.clear()
+    of_a_service = Secret({"masterarn": current["masterarn"]}, "AWSCURRENT of app")
+    assert dict(read_admin(store, secret, of_a_service)) == {"username": "boss", "password": "x"}
+    assert [call.operation for call in aws.calls] == ["GetSecretValue"]
+
+
 def test_endpoints_of_one_cluster(rds: Any) -> None:
     """Writer, reader and instances of the admin's cluster; no other cluster's, no part of a name."""
     one, other = cluster(rds, "one"), cluster(rds, "other")
     member = instance(rds, "one-a", DBClusterIdentifier="one", Engine="aurora-postgresql")
     for host in (one["ReaderEndpoint"], member["Endpoint"]["Address"]):
-        assert endpoints.are_one_server(one["Endpoint"], host)
+        assert endpoints.are_one_server(own_api, one["Endpoint"], host)
     for host in (other["Endpoint"], f"x{one['ReaderEndpoint']}", one["ReaderEndpoint"][1:], "evil.example.com"):
-        assert not endpoints.are_one_server(one["Endpoint"], host)
+        assert not endpoints.are_one_server(own_api, one["Endpoint"], host)
 
 
 def test_replicas_of_an_instance(rds: Any) -> None:
@@ -109,9 +120,9 @@ def test_replicas_of_an_instance(rds: Any) -> None:
     source, other = instance(rds, "source"), instance(rds, "other")
     replica = rds.create_db_instance_read_replica(DBInstanceIdentifier="replica", SourceDBInstanceIdentifier="source")
     host = replica["DBInstance"]["Endpoint"]["Address"]
-    assert endpoints.are_one_server(source["Endpoint"]["Address"], host)
-    assert not endpoints.are_one_server(other["Endpoint"]["Address"], host)
-    assert not endpoints.are_one_server(host, source["Endpoint"]["Address"])
+    assert endpoints.are_one_server(own_api, source["Endpoint"]["Address"], host)
+    assert not endpoints.are_one_server(own_api, other["Endpoint"]["Address"], host)
+    assert not endpoints.are_one_server(own_api, host, source["Endpoint"]["Address"])
 
 
 def test_w2_by_rds(rds: Any) -> None:
@@ -123,10 +134,10 @@ def test_w2_by_rds(rds: Any) -> None:
     )
     current = admin.with_fields("AWSCURRENT of app", engine="postgres", host=made["ReaderEndpoint"].upper() + ".")
     account = Postgres().account
-    require_same_server(current, account(current), account(admin), {})
+    require_same_server(own_api, current, account(current), account(admin), {})
     for wrong in ({"port": 5432}, {"host": "evil.rds.amazonaws.com"}):
         with pytest.raises(NotRotatable):
-            require_same_server(current, account(current.with_fields("x", **wrong)), account(admin), {})
+            require_same_server(own_api, current, account(current.with_fields("x", **wrong)), account(admin), {})
 
 
 def test_rds_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,13 +145,13 @@ def test_rds_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(StoreError, match="rds:DescribeDBClusters") as error:
-        endpoints.are_one_server("a.rds.amazonaws.com", "b.rds.amazonaws.com")
+        endpoints.are_one_server(own_api, "a.rds.amazonaws.com", "b.rds.amazonaws.com")
     assert error.value.code == "endpoints-unknown"
 
 
 def test_rds_is_not_asked_about_hosts_outside_it() -> None:
     """No call, no permission needed."""
-    assert not endpoints.are_one_server("db.example.com", "db.rds.amazonaws.com")
+    assert not endpoints.are_one_server(own_api, "db.example.com", "db.rds.amazonaws.com")
 
 
 @pytest.mark.parametrize("account", ["999999999999"])

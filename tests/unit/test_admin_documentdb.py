@@ -13,6 +13,7 @@ import pytest
 from botocore.stub import Stubber
 
 from common import endpoints
+from common.accounts import own_api
 from common.admin import read_admin, require_same_server
 from common.errors import NotRotatable
 from common.secret import Secret
@@ -89,7 +90,7 @@ def test_names_of_one_cluster(answer: Answer) -> None:
     for host, same in ((READER, True), (MEMBER, True), (other, False), (f"x{READER}", False)):
         answer("describe_db_clusters", "DBClusters", [cluster(), cluster("theirs", other, other)])
         answer("describe_db_instances", "DBInstances", [member()])
-        assert endpoints.are_one_server(HOST, host) == same
+        assert endpoints.are_one_server(own_api, HOST, host) == same
 
 
 def test_w2_by_the_api(answer: Answer) -> None:
@@ -99,9 +100,10 @@ def test_w2_by_the_api(answer: Answer) -> None:
     current = admin.with_fields("AWSCURRENT of app", engine="mongo", username="app", host=MEMBER)
     answer("describe_db_clusters", "DBClusters", [cluster()])
     answer("describe_db_instances", "DBInstances", [member()])
-    require_same_server(current, DocumentDb().account(current), DocumentDb().account(admin), {})
+    require_same_server(own_api, current, DocumentDb().account(current), DocumentDb().account(admin), {})
     with pytest.raises(NotRotatable):
         require_same_server(
+            own_api,
             current.with_fields("x", port=27017),
             DocumentDb().account(current.with_fields("x", port=27017)),
             DocumentDb().account(admin),

@@ -11,6 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from common import endpoints
+from common.accounts import own_api
 from common.admin import read_admin, require_same_server
 from common.errors import NotRotatable, StoreError
 from common.secret import Secret
@@ -171,7 +172,7 @@ class TestOneServer:
     @pytest.mark.parametrize("name", [ADMIN, "sales.example.com", f"sales-endpoint.vpce.{host('x', '')}"])
     def test_names_of_a_cluster(self, name: str) -> None:
         """Its endpoint, its custom domain, an endpoint that Redshift manages in another VPC."""
-        assert endpoints.are_one_server(self.ADMIN, name)
+        assert endpoints.are_one_server(own_api, self.ADMIN, name)
 
     @pytest.mark.usefixtures("clusters")
     @pytest.mark.parametrize(
@@ -179,13 +180,13 @@ class TestOneServer:
     )  # fmt: skip
     def test_other_names_than_a_cluster_s(self, name: str) -> None:
         """Another cluster's, part of a name, anything else."""
-        assert not endpoints.are_one_server(self.ADMIN, name)
+        assert not endpoints.are_one_server(own_api, self.ADMIN, name)
 
     @pytest.mark.usefixtures("workgroups")
     @pytest.mark.parametrize("name", [host("sales"), "sales.example.com", f"sales-endpoint.{host('x')}"])
     def test_names_of_a_workgroup(self, name: str) -> None:
         """Likewise."""
-        assert endpoints.are_one_server(host("sales"), name)
+        assert endpoints.are_one_server(own_api, host("sales"), name)
 
     @pytest.mark.usefixtures("workgroups")
     @pytest.mark.parametrize(
@@ -193,19 +194,19 @@ class TestOneServer:
     )
     def test_other_names_than_a_workgroup_s(self, name: str) -> None:
         """Likewise; a cluster of the workgroup's name is another server."""
-        assert not endpoints.are_one_server(host("sales"), name)
+        assert not endpoints.are_one_server(own_api, host("sales"), name)
 
     @pytest.mark.usefixtures("answer")
     def test_a_custom_domain_as_the_admin_s_host(self) -> None:
         """Whose domain it is no API is asked: the tag rotation:host is for that."""
-        assert not endpoints.are_one_server("sales.example.com", self.ADMIN)
+        assert not endpoints.are_one_server(own_api, "sales.example.com", self.ADMIN)
 
     @pytest.mark.usefixtures("clusters")
     def test_w2_by_the_api(self) -> None:
         """A secret of the endpoint in another VPC, an admin of the cluster."""
         admin = Secret({"engine": "redshift", "host": self.ADMIN, "username": "boss", "password": "x"}, "admin")
         current = admin.with_fields("AWSCURRENT of app", host=f"SALES-endpoint.vpce.{host('x', '')}.", port="5439")
-        require_same_server(current, Redshift().account(current), Redshift().account(admin), {})
+        require_same_server(own_api, current, Redshift().account(current), Redshift().account(admin), {})
 
     @pytest.mark.usefixtures("answer")
     def test_w2_another_port(self) -> None:
@@ -213,7 +214,7 @@ class TestOneServer:
         admin = Secret({"engine": "redshift", "host": self.ADMIN, "username": "boss", "password": "x"}, "admin")
         current = admin.with_fields("x", port=5432)
         with pytest.raises(NotRotatable):
-            require_same_server(current, Redshift().account(current), Redshift().account(admin), {})
+            require_same_server(own_api, current, Redshift().account(current), Redshift().account(admin), {})
 
 
 def test_redshift_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,5 +222,5 @@ def test_redshift_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     for admin, action in ((host("a", ""), "redshift:DescribeEndpointAccess"), (host("a"), "redshift-serverless:ListEndpointAccess")):  # fmt: skip
         with pytest.raises(StoreError, match=action) as error:
-            endpoints.are_one_server(admin, "b")
+            endpoints.are_one_server(own_api, admin, "b")
         assert error.value.code == "endpoints-unknown"

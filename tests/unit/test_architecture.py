@@ -12,7 +12,7 @@ COMMON = sorted((ROOT / "common").glob("*.py"))
 SHIPPED = [*COMMON, *sorted((ROOT / "rotators").rglob("*.py"))]
 DRIVERS = {"psycopg2", "pymysql", "pymongo"}
 # handler → engine → strategy → rotation → store → guard → secret: who may import whom in common, highest first.
-LAYERS = ["handler", "engine", "issued_key", "handmade", "holdings", "dual_password", "strategy", "chosen_password", "logins", "rotation", "patience", "admin", "endpoints", "store", "guard", "target", "settings", "password", "network", "tls", "event", "secret", "bounded", "clock", "redaction", "errors"]  # fmt: skip
+LAYERS = ["handler", "engine", "issued_key", "handmade", "holdings", "dual_password", "strategy", "chosen_password", "logins", "rotation", "patience", "admin", "endpoints", "store", "guard", "target", "settings", "password", "network", "tls", "event", "secret", "accounts", "bounded", "clock", "redaction", "errors"]  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:
@@ -55,9 +55,9 @@ def test_common_imports_downwards(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=name)
 def test_only_the_store_speaks_to_secrets_manager(path: Path) -> None:
-    """boto's client is made by the handler, used by the store, and endpoints asks RDS; strategies and targets do not."""
+    """accounts makes boto's clients; the store asks Secrets Manager, endpoints RDS; strategies and targets do not."""
     speaks = bool({module.split(".")[0] for module in imports(path)} & {"boto3", "botocore"})
-    assert speaks == (name(path) in {"common/handler.py", "common/store.py", "common/endpoints.py"})
+    assert speaks == (name(path) in {"common/accounts.py", "common/store.py", "common/endpoints.py"})
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=name)

@@ -70,7 +70,7 @@ def test_one_line_and_one_metric_a_step(aws: Simulator) -> None:
     """What an operator searches for, and what alarms count."""
     rotation = rotated(aws, Broken())
     records = lines(rotation)
-    assert len(records) == 2 * 4
+    assert len(records) == 2 * 4 + 1, "testSecret has the gap besides"
     line, metric = records[2], records[3]
     assert {name: line[name] for name in ("level", "message", "step", "outcome", "case", "strategy", "target")} == {
         "level": "INFO",
@@ -91,6 +91,31 @@ def test_one_line_and_one_metric_a_step(aws: Simulator) -> None:
         "StepDuration": "Milliseconds",
     }
     assert (metric["step"], metric["StepSucceeded"]) == ("setSecret", [1.0])
+
+
+def test_the_gap_of_a_single_user(aws: Simulator) -> None:
+    """Told by testSecret, succeed or fail: how long the new password has been stored, in the log and as a metric."""
+    for target in (Broken(), Broken(TargetUnavailable("target-silent", "No answer.", "Look."))):
+        client = aws.client()
+        name = f"app-{target.failure}"
+        client.create_secret(Name=name, SecretString=json.dumps(VALUE))
+        working = rotation_handler(SingleUser(Broken()), client=client)
+        tested = rotation_handler(SingleUser(target), client=client)
+
+        def handler(event: dict[str, str], context: Any) -> None:
+            (tested if event["Step"] == "testSecret" else working)(event, context)  # noqa: B023  called in this turn
+
+        aws.tries = 1
+        rotation = aws.rotate(name, RotationLambdaARN=aws.add_function("f", handler).arn)
+        told = [line for line in lines(rotation) if line.get("gap_milliseconds") is not None]
+        assert [line["step"] for line in told] == ["testSecret"]
+        (metric,) = [line for line in lines(rotation) if "SingleUserGap" in line]
+        (declared,) = metric["_aws"]["CloudWatchMetrics"]
+        assert declared["Dimensions"] == [["target", "strategy"]]
+        assert declared["Metrics"] == [{"Name": "SingleUserGap", "Unit": "Milliseconds"}]
+        assert metric["SingleUserGap"] == [told[0]["gap_milliseconds"]]
+        assert 0 < told[0]["gap_milliseconds"] < 30_000
+        assert rotation.succeeded == (target.failure is None)
 
 
 def test_a_failed_step(aws: Simulator) -> None:
@@ -125,6 +150,7 @@ def call(handler: Handler, event: object) -> RotationError:
 
     class Context:
         aws_request_id = "r"
+        function_name = "f"
 
         def get_remaining_time_in_millis(self) -> int:
             return 30_000

@@ -532,11 +532,15 @@ class TestSeed:
         aws.seed({**EVENT, "Step": "testSecret"}, "one", FUNCTION)
         assert value_of(aws.client(), SecretId=EVENT["SecretId"], VersionId=EVENT["ClientRequestToken"]) == "one"
 
-    def test_another_account_s_secret_is_found_by_its_arn_alone(self, aws: Simulator) -> None:
-        """As its resource policy would let us; by its name we look in our own account."""
+    def test_another_account_s_secret_is_for_a_role_of_that_account(self, aws: Simulator) -> None:
+        """No secret here has a resource policy that lets others in; by its name we look in our own account."""
         elsewhere = {**EVENT, "SecretId": EVENT["SecretId"].replace("123456789012", "210987654321")}
         aws.seed(elsewhere, "one", FUNCTION)
-        assert value_of(aws.client(), SecretId=elsewhere["SecretId"]) == "one"
+        assert value_of(aws.client_in("210987654321"), SecretId=elsewhere["SecretId"]) == "one"
+        assert [(call.service, call.operation) for call in aws.other_calls] == [("sts", "AssumeRole")]
+        assert [call.account for call in aws.calls] == ["210987654321"]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            aws.client().describe_secret(SecretId=elsewhere["SecretId"])
         with pytest.raises(ClientError, match="ResourceNotFound"):
             aws.client().describe_secret(SecretId="shop/postgres")
 

@@ -1,5 +1,6 @@
 """The store: what it sends, and Secrets Manager's errors in our words."""
 
+import datetime as dt
 import json
 import socket
 import time
@@ -90,10 +91,12 @@ def test_an_endpoint_that_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None
 def test_current_is_read_by_the_id_that_was_described(stub: tuple[Store, Stubber]) -> None:
     """A label may be read stale; an id may not."""
     store, stubber = stub
-    stubber.add_response(
-        "get_secret_value", {"ARN": ARN, "SecretString": '{"a": "b"}'}, {"SecretId": ARN, "VersionId": ONE}
-    )
-    assert store.read_version(ARN, APP.require_version("AWSCURRENT"), "AWSCURRENT") == {"a": "b"}
+    stored = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    answer = {"ARN": ARN, "SecretString": '{"a": "b"}', "CreatedDate": stored}
+    stubber.add_response("get_secret_value", answer, {"SecretId": ARN, "VersionId": ONE})
+    value = store.read_version(ARN, APP.require_version("AWSCURRENT"), "AWSCURRENT")
+    assert dict(value) == {"a": "b"}
+    assert value.stored_at == stored.timestamp()
 
 
 def test_a_binary_value(stub: tuple[Store, Stubber]) -> None:

@@ -157,7 +157,7 @@ def test_what_redshift_s_function_asks_is_what_its_role_may() -> None:
     """Each call of endpoints.py on Redshift's APIs, and no other."""
     code = (ROOT / "common" / "endpoints.py").read_text()
     for service, actions in REDSHIFT.items():
-        asked = re.findall(rf'_call\("{service}", "(\w+)"', code)
+        asked = re.findall(rf'_call\(api, "{service}", "(\w+)"', code)
         assert {name.title().replace("_", "") for name in asked} == set(actions)
 
 

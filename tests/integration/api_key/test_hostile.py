@@ -470,6 +470,7 @@ class Context:
     """Lambda's, as far as it is asked."""
 
     aws_request_id = "here"
+    function_name = "here"
 
     def get_remaining_time_in_millis(self) -> int:
         """30 s."""

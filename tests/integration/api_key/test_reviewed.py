@@ -20,6 +20,7 @@ class Context:
     """Lambda's."""
 
     aws_request_id = "by hand"
+    function_name = "by-hand"
 
     def get_remaining_time_in_millis(self) -> int:
         """Half a minute."""

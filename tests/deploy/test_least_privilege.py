@@ -1,0 +1,314 @@
+"""What the functions' roles may do is what the functions do: no more, no less.
+
+Each function rotates real users by every way there is: recovery, managed admins, other names of a server, an account
+that trusts it. Each call of AWS's that it makes goes through the policies of template.yaml, and is refused where these
+do not allow it; what they allow and nobody used fails the test.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto.secretsmanager.models import secretsmanager_backends
+
+from common import accounts
+from testkit.mongodb.standin import stand_in
+from testkit.simulator import Simulator
+from testkit.simulator.simulator import ACCOUNT, REGION
+from tests.deploy.policies import Request, Statement, allowed, resources, statements
+from tests.integration.api_key.world import KeyWorld
+from tests.integration.documentdb import world as documentdb
+from tests.integration.mysql import world as mysql
+from tests.integration.redshift import world as redshift
+from tests.integration.world import drop, make_world_with_admin
+
+ROOT = Path(__file__).parents[2]
+THEIRS = "210987654321"
+ADMINS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:admin/*"
+NAMES = {
+    "postgres": "Postgres",
+    "mysql": "MySql",
+    "redshift": "Redshift",
+    "documentdb": "DocumentDb",
+    "api-key": "ApiKey",
+}
+# What other services do by a function's role: Lambda writes its log, Secrets Manager uses the secret's key.
+BY_OTHERS = {"logs:CreateLogStream", "logs:PutLogEvents", "kms:Decrypt", "kms:GenerateDataKey"}
+# The services that a function might call; IAM calls them as boto does.
+SERVICES = ("secretsmanager", "rds", "redshift", "redshift-serverless", "sts", "kms", "iam", "lambda", "logs", "ec2")
+# What a list without an identifier is authorized on. Source: Service Authorization Reference, Amazon RDS.
+LISTED = {"DescribeDBClusters": "cluster", "DescribeDBInstances": "db"}
+
+
+def template(**parameters: str) -> dict[str, Any]:
+    """The stack's resources, with admins, customer keys and a trusted account."""
+    given = {
+        "AdminSecrets": ADMINS,
+        "KmsKeys": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/one",
+        "TrustedAccounts": THEIRS,
+        "TrustedRole": "keyturn-rotation",
+    }
+    return resources(ROOT / "template.yaml", **{**given, **parameters})
+
+
+@dataclass
+class Iam:
+    """Decides each call of a function by its role's policies, and keeps what was asked. answers: of RDS and the like."""
+
+    role: list[Statement]
+    answers: dict[str, Callable[[], dict[str, Any]]] = field(default_factory=dict)
+    used: list[Request] = field(default_factory=list)
+    theirs: list[Request] = field(default_factory=list)
+
+    def watch(self, client: Any, *, assumed: bool) -> Any:
+        """Let each call of this client be decided first."""
+        service = client.meta.service_model.service_name
+
+        def decide(params: dict[str, Any], model: Any, **_: Any) -> None:
+            request = as_iam_sees_it(service, model.name, params)
+            (self.theirs if assumed else self.used).append(request)
+            if not assumed and not allowed(self.role, request):
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, model.name)
+
+        def answer(model: Any, **_: Any) -> Any:
+            made = self.answers.get(model.name)
+            return None if made is None else (type("Answer", (), {"status_code": 200})(), made())
+
+        client.meta.events.register_first("provide-client-params.*.*", decide)
+        client.meta.events.register("before-call.*.*", answer)
+        return client
+
+
+def as_iam_sees_it(service: str, operation: str, params: dict[str, Any]) -> Request:
+    """Action, resource, and the condition keys that our policies ask for."""
+    action = f"{service}:{operation}"
+    if service == "secretsmanager":
+        arn = params["SecretId"]
+        _, _, _, region, account, *_ = arn.split(":")
+        rotates = {
+            one.arn: getattr(one, "rotation_lambda_arn", None)
+            for one in secretsmanager_backends[account][region].secrets.values()
+        }
+        context = {"secretsmanager:resource/AllowRotationLambdaArn": rotates.get(arn) or ""}
+        return Request(action, arn, context)
+    if service == "sts":
+        return Request(action, params["RoleArn"])
+    if operation in LISTED:
+        named = params.get("DBClusterIdentifier") or params.get("DBInstanceIdentifier")
+        return Request(action, named or f"arn:aws:rds:{REGION}:{ACCOUNT}:{LISTED[operation]}:*")
+    return Request(action, "*")
+
+
+@pytest.fixture(params=NAMES)
+def target(request: pytest.FixtureRequest) -> str:
+    """Each of the functions, by the end of its name."""
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def iam(target: str, aws: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iam:
+    """The role of this function, deciding."""
+    decides = Iam(statements(template(), f"{NAMES[target]}Role"))
+    real = accounts._client  # noqa: SLF001  the one place that makes clients
+
+    def client(make: Callable[..., Any], service: str) -> Any:
+        return decides.watch(real(make, service), assumed=make is not boto3.client)
+
+    monkeypatch.setattr(accounts, "_client", client)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    monkeypatch.setenv("ADMIN_SECRETS", ADMINS)
+    monkeypatch.setenv("TRUSTED_ACCOUNTS", THEIRS)
+    monkeypatch.setenv("TRUSTED_ROLE", "keyturn-rotation")
+    return decides
+
+
+@pytest.fixture
+def world(target: str, iam: Iam, aws: Simulator, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """A user of this target and its admin, on a real server; its secret names the function of the stack."""
+    assert iam.used == []
+    patch = pytest.MonkeyPatch()
+    server: Any = request.getfixturevalue(
+        {"postgres": "server", "documentdb": "mongo", "api-key": "keyservice"}.get(target, target)
+    )
+    patch.setenv("TLS_CA_FILE", str(server.ca_file))
+    if target == "postgres":
+        made: Any = make_world_with_admin(server, aws)
+        os.environ["ADMIN_SECRETS"] = ADMINS
+        named(made, target)
+        yield made
+        drop(made)
+    elif target == "mysql":
+        users = server.users()
+        yield named(mysql.make_world(server, aws, masterarn=mysql.make_admin(server, aws)), target)
+        server.drop_users(keep=users)
+    elif target == "redshift":
+        before = server.identities()
+        yield named(redshift.make_world(server, aws, masterarn=redshift.make_admin(server, aws)), target)
+        server.drop_identities(keep=before)
+    elif target == "documentdb":
+        with stand_in(server, "documentdb", tmp_path / "logins.log") as users:
+            made = documentdb.make_world(users, aws, masterarn=documentdb.make_admin(users, aws))
+            made.tag(strategy="alternating-users")
+            yield named(made, target)
+    else:
+        made = KeyWorld(server, aws, tmp_path / "providers")
+        made.deploy()
+        admin = aws.client().create_secret(
+            Name="admin/keyservice", SecretString=json.dumps(server.secret(server.admin_key))
+        )
+        made.provider = "keyservice_admin"
+        made.arn = made.create_secret(made.first_key("app", masterarn=admin["ARN"]))
+        yield named(made, target)
+    patch.undo()
+
+
+def named(made: Any, target: str) -> Any:
+    """The world with its function under the name that the stack gives it."""
+    made.function = made.aws.add_function(f"keyturn-{target}", made.handler)
+    return made
+
+
+def rotates_in_every_way(world: Any, iam: Iam, target: str) -> None:
+    """What a function of this kind may be called upon to do."""
+    for _ in range(3):
+        world.rotated()
+    by_an_old_version(world, target)
+    managed_admin(world, iam, target)
+    admin_under_another_name(world, iam, target)
+    in_their_account(world)
+
+
+def by_an_old_version(world: Any, target: str) -> None:
+    """AWSCURRENT and AWSPREVIOUS overwritten by hand: an older version logs in (S4)."""
+    if target == "api-key":
+        return  # its finishSecret looks at older versions anyway (K3)
+    good = world.value()["password"]
+    for wrong in ("canary-wrong-ONE-1", "canary-wrong-TWO-2"):
+        world.put(password=wrong)
+    world.rotated()
+    assert good not in {world.value()["password"], world.value("AWSPREVIOUS")["password"]}
+
+
+def managed_admin(world: Any, iam: Iam, target: str) -> None:
+    """Its secret has no host: RDS, or Redshift, says where it is."""
+    tags = {
+        "postgres": [("aws:rds:primaryDBInstanceArn", f"arn:aws:rds:{REGION}:{ACCOUNT}:db:one")],
+        "mysql": [("aws:rds:primaryDBClusterArn", f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:one")],
+        "documentdb": [("aws:rds:primaryDBClusterArn", f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:one")],
+        "redshift": [
+            ("aws:redshift:primaryClusterArn", f"arn:aws:redshift:{REGION}:{ACCOUNT}:cluster:one"),
+            ("aws:redshift-serverless:namespaceArn", "arn:namespace"),
+        ],
+    }
+    for tag, arn in tags.get(target, []):
+        arn_of_admin = world.value()["masterarn"]
+        admin = value_of(world, arn_of_admin)
+        port, engine = int(admin["port"]), admin["engine"]
+        endpoint = {"Address": admin["host"], "Port": port}
+        iam.answers |= {
+            "DescribeDBInstances": lambda: {"DBInstances": [{"Endpoint": endpoint, "Engine": engine}]},  # noqa: B023
+            "DescribeDBClusters": lambda: {
+                "DBClusters": [{"Endpoint": endpoint["Address"], "Port": endpoint["Port"], "Engine": engine}]  # noqa: B023
+            },
+            "DescribeClusters": lambda: {"Clusters": [{"Endpoint": endpoint}]},  # noqa: B023
+            "ListNamespaces": lambda: {"namespaces": [{"namespaceName": "one", "namespaceArn": "arn:namespace"}]},
+            "ListWorkgroups": lambda: {
+                "workgroups": [
+                    {"namespaceName": "one", "endpoint": {"address": endpoint["Address"], "port": endpoint["Port"]}}  # noqa: B023
+                ]
+            },
+        }
+        client = world.aws.client()
+        managed = {name: admin[name] for name in ("username", "password")}
+        client.put_secret_value(SecretId=arn_of_admin, SecretString=json.dumps(managed))
+        client.tag_resource(SecretId=arn_of_admin, Tags=[{"Key": tag, "Value": arn}])
+        world.rotated()
+        client.untag_resource(SecretId=arn_of_admin, TagKeys=[tag])
+        client.put_secret_value(SecretId=arn_of_admin, SecretString=json.dumps(admin))
+
+
+def admin_under_another_name(world: Any, iam: Iam, target: str) -> None:
+    """The admin's host is an endpoint of AWS's, the secret's another name of it: only the API knows. Nobody is there."""
+    domains = {
+        "postgres": ["rds"],
+        "mysql": ["rds"],
+        "documentdb": ["docdb"],
+        "redshift": ["redshift", "redshift-serverless"],
+    }
+    admin_arn = world.value().get("masterarn")
+    for domain in domains.get(target, []):
+        admin = value_of(world, admin_arn)
+        host = f"nobody.{domain}.amazonaws.com"
+        ours = admin["host"]
+        iam.answers |= {
+            "DescribeDBClusters": lambda: {
+                "DBClusters": [{"DBClusterIdentifier": "one", "Endpoint": host, "CustomEndpoints": [ours]}]  # noqa: B023
+            },
+            "DescribeDBInstances": lambda: {"DBInstances": []},
+            "DescribeClusters": lambda: {
+                "Clusters": [{"ClusterIdentifier": "one", "Endpoint": {"Address": host}, "CustomDomainName": ours}]  # noqa: B023
+            },
+            "DescribeEndpointAccess": lambda: {"EndpointAccessList": []},
+            "ListWorkgroups": lambda: {
+                "workgroups": [{"workgroupName": "one", "endpoint": {"address": host}, "customDomainName": ours}]  # noqa: B023
+            },
+            "ListEndpointAccess": lambda: {"endpoints": []},
+        }
+        client = world.aws.client()
+        client.put_secret_value(SecretId=admin_arn, SecretString=json.dumps({**admin, "host": host}))
+        world.refused("target-name-unknown")
+        client.put_secret_value(SecretId=admin_arn, SecretString=json.dumps(admin))
+
+
+def in_their_account(world: Any) -> None:
+    """A secret of the account that trusts the function; there is none, which only its role can know."""
+    arn = f"arn:aws:secretsmanager:{REGION}:{THEIRS}:secret:none-AbCdEf"
+    done = world.function.invoke({"Step": "createSecret", "SecretId": arn, "ClientRequestToken": "1" * 36})
+    assert "[store-not-found]" in str(done.error)
+
+
+def value_of(world: Any, arn: str) -> dict[str, Any]:
+    """AWSCURRENT of another secret of ours."""
+    found: dict[str, Any] = json.loads(world.aws.client().get_secret_value(SecretId=arn)["SecretString"])
+    return found
+
+
+def test_what_is_allowed_is_what_is_used(target: str, iam: Iam, world: Any) -> None:
+    """Each action, and each resource of each statement; what other services do by the role is listed above."""
+    rotates_in_every_way(world, iam, target)
+    used = {request.action for request in iam.used}
+    refused = {request for request in map(_frozen, iam.used) if not allowed(iam.role, _thawed(request))}
+    assert refused == set(), "asked for, and not allowed"
+    granted = {
+        action for action in every_action() if any(one.names(action) for one in iam.role if one.effect == "Allow")
+    }
+    assert granted == used | (granted & BY_OTHERS)
+    for statement in iam.role:
+        if statement.effect == "Allow" and not set(statement.actions) <= BY_OTHERS:
+            for action in statement.actions:
+                asked = [one for one in iam.used if one.action == action and statement.applies(one)]
+                assert asked, f"{action} on {statement.resources} is allowed and was never used"
+    # And in the account that trusts it: only what its role there allows.
+    assert {request.action for request in iam.theirs} == {"secretsmanager:DescribeSecret"}
+
+
+def _frozen(request: Request) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    return request.action, request.resource, tuple(request.context.items())
+
+
+def _thawed(frozen: tuple[str, str, tuple[tuple[str, str], ...]]) -> Request:
+    return Request(frozen[0], frozen[1], dict(frozen[2]))
+
+
+def every_action() -> set[str]:
+    """All that botocore knows of these services, and what they do for others."""
+    loaded: Any = boto3.Session()
+    models = {name: loaded.client(name).meta.service_model for name in SERVICES}
+    return {f"{name}:{operation}" for name, model in models.items() for operation in model.operation_names} | BY_OTHERS

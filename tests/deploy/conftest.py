@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testkit.servers.ministack import INSTALLED, Ministack, ministack
-from testkit.servers.mysql import MySqlServer
+from testkit.servers.mysql import MySqlServer, find_mysql
 from testkit.servers.postgres import PostgresServer
 from tests.conftest import no_server
 from tests.deploy.stack import Stack
@@ -43,11 +43,14 @@ def cloud() -> Iterator[Ministack]:
 
 
 @pytest.fixture(scope="session")
-def built(server: PostgresServer, mysql: MySqlServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The functions for this machine's interpreter, with the roots of both servers as common/ca.pem, as the docs say."""
+def built(server: PostgresServer, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The functions for this machine's interpreter, with the servers' roots as common/ca.pem, as the docs say."""
     folder = tmp_path_factory.mktemp("deployed") / "build"
     run("make", "build-local", f"ARGS=--build-dir {folder}")
-    roots = server.ca_file.read_bytes() + mysql.ca_file.read_bytes()
+    roots = server.ca_file.read_bytes()
+    if find_mysql():
+        mysql: MySqlServer = request.getfixturevalue("mysql")
+        roots += mysql.ca_file.read_bytes()
     for artifact in folder.glob("*/common"):
         (artifact / "ca.pem").write_bytes(roots)
     return folder

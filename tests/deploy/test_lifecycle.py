@@ -9,15 +9,11 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore import xform_name
 
 from testkit.servers.ministack import Ministack
 from tests.deploy.stack import ADMINS, TEMPLATE, Stack, everything, uploaded
 from tests.packaged.conftest import FUNCTIONS
-
-
-def of_aws(name: str) -> str:
-    """A name of botocore's as the command line has it."""
-    return "--" + "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
 
 
 @pytest.mark.parametrize("logical_id", sorted(FUNCTIONS.values()))
@@ -57,7 +53,11 @@ def test_a_rotate_command_is_one_that_the_command_line_takes(stack: Stack) -> No
         pytest.skip("the template has no such outputs")
     shape = boto3.client("secretsmanager").meta.service_model.operation_model("RotateSecret").input_shape
     assert shape is not None
-    known = {of_aws(name) for name in shape.members} | {"--rotate-immediately", "--no-rotate-immediately", "--region"}
+    known = {"--" + xform_name(name, "-") for name in shape.members} | {
+        "--rotate-immediately",
+        "--no-rotate-immediately",
+        "--region",
+    }
     assert len(commands) == len(FUNCTIONS)
     for command in commands:
         given = [word for word in shlex.split(command) if word.startswith("--")]

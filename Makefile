@@ -36,8 +36,8 @@ format: $(SETUP) ## Let ruff put the code in order
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-local: $(SETUP)  ## A secret, a simulated Secrets Manager and a PostgreSQL for `sam local invoke`, step by step
-	@$(VENV)/bin/python -m demo.local
+local: $(SETUP)  ## A secret, a simulated Secrets Manager and a server for `sam local invoke`, step by step; TARGET=mysql, redshift, documentdb, api_key
+	@$(VENV)/bin/python -m demo.local $(TARGET)
 
 build: $(SETUP)  ## The functions for Lambda, into .aws-sam/build; needs neither Docker nor Lambda's Python
 	@for="$$($(VENV)/bin/python -m scripts.artifacts sam)" && \
@@ -98,8 +98,9 @@ $(SETUP): requirements-dev.txt
 	@$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# What scans template.yaml in tests/deploy, in an environment of its own: it pins what the project has in other versions.
-$(VENV)/checkov/.ready: tests/deploy/requirements-checkov.txt $(SETUP)
-	@rm -rf $(VENV)/checkov && $(VENV)/bin/uv venv -q --python $(VENV)/bin/python $(VENV)/checkov
-	@$(VENV)/bin/uv pip install -q --python $(VENV)/checkov/bin/python --require-hashes -r tests/deploy/requirements-checkov.txt
+# What tests/deploy scans template.yaml with (checkov) and deploys it to (ministack): each in an environment of its own, as
+# they pin what the project has in other versions.
+$(VENV)/%/.ready: tests/deploy/requirements-%.txt $(SETUP)
+	@rm -rf $(@D) && $(VENV)/bin/uv venv -q --python $(VENV)/bin/python $(@D)
+	@$(VENV)/bin/uv pip install -q --python $(@D)/bin/python --require-hashes -r $<
 	@touch $@

@@ -10,6 +10,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _DAY = dt.timedelta(days=1)
+# From Python 3.13 on, ssl's default context takes RFC 5280 strictly: a root says that it signs, a certificate by which key.
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -21,7 +33,8 @@ class Authority:
             [x509.NameAttribute(NameOID.COMMON_NAME, name or f"Keyturn test root {secrets.token_hex(4)}")]
         )
         authority = x509.BasicConstraints(ca=True, path_length=None)
-        self.pem = _pem(_signed(_draft(self._name, self._name, self._key.public_key(), authority), self._key))
+        draft = _draft(self._name, self._name, self._key.public_key(), authority)
+        self.pem = _pem(_signed(draft.add_extension(_SIGNS, critical=True), self._key))
 
     def issue(self, folder: Path, *dns_names: str, days: int = 30) -> tuple[Path, Path]:
         """Write a server's certificate and key into `folder`; their paths. A negative `days` has expired."""
@@ -29,6 +42,8 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, dns_names[0])])
         server = x509.BasicConstraints(ca=False, path_length=None)
         draft = _draft(subject, self._name, key.public_key(), server, days)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        draft = draft.add_extension(issuer, critical=False)
         names = x509.SubjectAlternativeName([x509.DNSName(name) for name in dns_names])
         certificate, private = folder / "server.crt", folder / "server.key"
         certificate.write_bytes(_pem(_signed(draft.add_extension(names, critical=False), self._key)))
@@ -54,6 +69,7 @@ def _draft(
         .not_valid_before(now - 60 * _DAY)
         .not_valid_after(now + days * _DAY)
         .add_extension(basic, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 

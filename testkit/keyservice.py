@@ -31,6 +31,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from testkit.certificates import Authority
+from testkit.servers.containers import HOST
 
 ADMIN = "admin"
 Operation = Literal["issue", "list", "revoke", "check"]
@@ -416,6 +417,6 @@ def _by_tls(listener: socket.socket, folder: Path, ca_file: Path) -> ssl.SSLSock
     authority = Authority()
     ca_file.write_bytes(authority.pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*authority.issue(folder, KeyService.host))
+    context.load_cert_chain(*authority.issue(folder, KeyService.host, HOST))
     # Each connection's own thread shakes hands: one that does not answer holds up nobody else.
     return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from testkit.certificates import Authority
-from testkit.servers.containers import has_image, in_container
+from testkit.servers.containers import HOST, has_image, in_container
 from testkit.servers.process import free_port, keeper
 from testkit.servers.tree import tree_with
 from testkit.servers.web import Answer, Web, basic
@@ -158,7 +158,7 @@ def ntfy_server(found: Program | Running) -> Iterator[NtfyServer]:
         authority, settings = Authority(), folder / "server.yml"
         server.ca_file.write_bytes(authority.pem)
         settings.write_text(_settings(server, folder))
-        kept.give(settings, *authority.issue(folder, server.host))
+        kept.give(settings, *authority.issue(folder, server.host, HOST))
         kept.serve(*found.command(folder, "serve", "--config", str(settings)), port=server.port)
         # Into the file that the server has made by now.
         first = ("user", "--config", str(settings), "add", "--role=admin", ROOT)

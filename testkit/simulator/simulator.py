@@ -169,8 +169,7 @@ class Simulator:
         """
         _, _, _, region, account, _, name = event["SecretId"].split(":")
         name = name.rpartition("-")[0]
-        backend = secretsmanager_backends[account][region]
-        assert isinstance(backend, SimulatedBackend)
+        backend = _backend(account, region)
         backend.create_secret(
             name,
             None,
@@ -185,9 +184,18 @@ class Simulator:
         secret = backend.primary(name)
         secret.arn = event["SecretId"]
         backend.enable(secret, function_arn, parse_rules({"AutomaticallyAfterDays": 1}, self.now()))
-        current = backend.versions(secret).put(str(uuid.uuid4()), Value(value), [CURRENT])
+        backend.versions(secret).put(str(uuid.uuid4()), Value(value), [CURRENT])
+        self.stage(event)
+
+    def stage(self, event: Mapping[str, str]) -> None:
+        """AWSPENDING on this event's token, in a secret that is there, as when the service is about to send it."""
+        _, _, _, region, account, _, name = event["SecretId"].split(":")
+        backend = _backend(account, region)
+        secret = backend.primary(name.rpartition("-")[0])
+        current = backend.versions(secret).holder(CURRENT)
         is_test = event["Step"] == "testSecret"
-        backend.versions(secret).stage_pending(event["ClientRequestToken"], current.value if is_test else None)
+        value = current.value if is_test and current else None
+        backend.versions(secret).stage_pending(event["ClientRequestToken"], value)
         backend.show(secret)
 
     def now(self) -> float:
@@ -321,6 +329,12 @@ class Simulator:
                 return list(app(environ, start_response))
 
         return call
+
+
+def _backend(account: str, region: str) -> SimulatedBackend:
+    backend = secretsmanager_backends[account][region]
+    assert isinstance(backend, SimulatedBackend)
+    return backend
 
 
 _SIGNATURE = re.compile(r"Credential=(\w+)/\d+/[\w-]+/([\w-]+)/")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from samcli.yamlhelper import yaml_parse
 
 from scripts import artifacts
 from tests.packaged.conftest import FUNCTIONS, ROOT, run, sam
@@ -19,6 +20,13 @@ DRIVERS = {
     "documentdb": {"pymongo", "bson", "gridfs", "dns"},
     "api_key": set[str](),  # the standard library's HTTP client
 }
+COMPILED = {FUNCTIONS[rotator] for rotator, driver in DRIVERS.items() if driver}
+RESOURCES = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+LOGICAL_IDS = sorted(
+    name
+    for name, resource in RESOURCES.items()
+    if not name.startswith("Fn::") and resource["Type"] == "AWS::Serverless::Function"
+)
 SCHEMA = ROOT / "rotators" / "api_key" / "provider.schema.json"
 SHARED = {"postgres": ("libpq",), "redshift": ("libpq",)}
 
@@ -29,11 +37,31 @@ def artifact(request: pytest.FixtureRequest, built: Path) -> tuple[str, Path]:
     return request.param, built / FUNCTIONS[request.param]
 
 
-def test_it_is_for_arm64_and_python_3_13(artifact: tuple[str, Path]) -> None:
-    """Every shared object, by its ELF header; the extension modules' Python by their name. Without a driver there is none."""
-    found = artifacts.shared_objects(artifact[1])
-    assert bool(found) == bool(DRIVERS[artifact[0]])
-    assert {artifacts.architecture(path) for path in found} == ({"arm64"} if found else set())
+@pytest.fixture(scope="session")
+def built_x86_64(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The functions for the other architecture, by `make build`, where no Docker engine can be reached."""
+    folder = tmp_path_factory.mktemp("x86_64") / "build"
+    run("make", "build", "ARCHITECTURE=x86_64", f"ARGS=--build-dir {folder}", DOCKER_HOST="unix:///nowhere")
+    return folder
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_every_function_is_built(architecture: str, request: pytest.FixtureRequest) -> None:
+    """Nothing that the next test passes over."""
+    folder: Path = request.getfixturevalue("built" if architecture == "arm64" else "built_x86_64")
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == set(LOGICAL_IDS)
+
+
+@pytest.mark.parametrize("logical_id", LOGICAL_IDS)
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_every_shared_object_is_for_its_architecture(
+    architecture: str, logical_id: str, request: pytest.FixtureRequest
+) -> None:
+    """By its ELF header; the extension modules' Python by their name. Without a driver there is none."""
+    folder: Path = request.getfixturevalue("built" if architecture == "arm64" else "built_x86_64")
+    found = artifacts.shared_objects(folder / logical_id)
+    assert bool(found) == (logical_id in COMPILED)
+    assert {artifacts.architecture(path) for path in found} == ({architecture} if found else set())
     assert {artifacts.runtime(path) for path in found} - {None} == ({"python3.13"} if found else set())
 
 
@@ -112,8 +140,7 @@ class TestDeploy:
         """Said by an option, or by samconfig.toml."""
         said = artifacts.stack_parameters("default", ["Architecture=x86_64 Runtime=python3.13"])
         refused = list(artifacts.wrong(built, said))
-        compiled = {FUNCTIONS[rotator] for rotator, driver in DRIVERS.items() if driver}
-        assert {one.partition("/")[0] for one in refused} == compiled
+        assert {one.partition("/")[0] for one in refused} == COMPILED
         assert all(one.endswith("is for arm64, the stack's Architecture is x86_64: run make build.") for one in refused)
 
     def test_artifacts_of_another_python_are_refused(self, built: Path) -> None:

@@ -1,0 +1,64 @@
+"""The emulator with a stack in it; a child process, gone with the tests."""
+
+import fcntl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testkit.servers.ministack import INSTALLED, Ministack, ministack
+from testkit.servers.mysql import MySqlServer, find_mysql
+from testkit.servers.postgres import PostgresServer
+from tests.conftest import no_server
+from tests.deploy.stack import Stack
+from tests.packaged.conftest import ROOT, run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All on one worker: one emulator, one build, one stack."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and {"cloud", "stack", "small"} & set(
+            getattr(item, "fixturenames", ())
+        ):
+            item.add_marker(pytest.mark.xdist_group("deploy"))
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Ministack]:
+    """The emulator, in the environment that the Makefile makes."""
+    with (ROOT / ".venv" / ".ministack.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a worker of these tests at a time makes it
+        made = subprocess.run(
+            ["make", "-s", ".venv/ministack/.ready"],  # noqa: S607
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if made.returncode != 0 or not INSTALLED.exists():
+        no_server(f"no ministack, which a package registry has: {made.stderr[-500:]}")
+    with ministack() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def built(server: PostgresServer, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The functions for this machine's interpreter, with the servers' roots as common/ca.pem, as the docs say."""
+    folder = tmp_path_factory.mktemp("deployed") / "build"
+    run("make", "build-local", f"ARGS=--build-dir {folder}")
+    roots = server.ca_file.read_bytes()
+    if find_mysql():
+        mysql: MySqlServer = request.getfixturevalue("mysql")
+        roots += mysql.ca_file.read_bytes()
+    for artifact in folder.glob("*/common"):
+        (artifact / "ca.pem").write_bytes(roots)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(cloud: Ministack, built: Path) -> Stack:
+    """The stack `keyturn`, with every function. It goes with the emulator."""
+    made = Stack(cloud, "keyturn", built)
+    made.deploy()
+    return made

@@ -35,7 +35,11 @@ FUNCTIONS = {
 DEFAULTS = dict.fromkeys(FUNCTIONS.values(), "true")  # template.yaml's; these need no line
 NONE = "none"
 EMPTY = '""'  # as SAM reads an empty value: nothing at all behind the = is an error to it
-DEPLOY = {"capabilities": "CAPABILITY_IAM", "confirm_changeset": True, "resolve_s3": True}  # where default has none
+DEPLOY = {  # where default has none
+    "capabilities": "CAPABILITY_IAM CAPABILITY_AUTO_EXPAND",
+    "confirm_changeset": True,
+    "resolve_s3": True,
+}
 
 Ask = Callable[[str], str]
 Check = Callable[[str], str | None]  # what is wrong with an answer, in a sentence
@@ -192,6 +196,7 @@ def written(text: str, environment: str, answers: Answers) -> str:
     if new:
         parameters = {"Runtime": "python3.13", "Architecture": "arm64", **parameters}  # what is built is said always
         table_of(section, "deploy", "parameters").update({key: default[key] for key in DEPLOY if key in default})
+        home(section, "language_extensions")["language_extensions"] = True  # the template has Fn::ForEach
     overrides(home(section, "parameter_overrides"), parameters)
     return tomlkit.dumps(document)
 

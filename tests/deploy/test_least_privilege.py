@@ -180,6 +180,7 @@ def rotates_in_every_way(world: Any, iam: Iam, target: str) -> None:
     for _ in range(3):
         world.rotated()
     by_an_old_version(world, target)
+    hand_made_key(world, target)
     managed_admin(world, iam, target)
     admin_under_another_name(world, iam, target)
     in_their_account(world)
@@ -194,6 +195,18 @@ def by_an_old_version(world: Any, target: str) -> None:
         world.put(password=wrong)
     world.rotated()
     assert good not in {world.value()["password"], world.value("AWSPREVIOUS")["password"]}
+
+
+def hand_made_key(world: Any, target: str) -> None:
+    """An account without an admin, with a key that nobody accounts for: older versions are looked at for it (K3)."""
+    if target != "api-key":
+        return
+    world.provider, world.account = "keyservice", "alone"
+    with_admin, world.arn = world.arn, world.create_secret(world.first_key("alone"))
+    world.service.issue("alone", None)
+    for _ in range(3):
+        world.rotated()
+    world.provider, world.account, world.arn = "keyservice_admin", "app", with_admin
 
 
 def managed_admin(world: Any, iam: Iam, target: str) -> None:

@@ -149,6 +149,7 @@ def test_a_section_that_is_missing_is_made_whole(file: Path) -> None:
     made = tomlkit.parse(file.read_text()).unwrap()["prod"]
     assert made["global"]["parameters"] == {
         "stack_name": "keyturn-prod",
+        "language_extensions": True,
         "region": "eu-west-1",
         "parameter_overrides": ["Runtime=python3.13", "Architecture=arm64"],
     }

@@ -350,7 +350,7 @@ class TestEndpoints:
             found = of_type(stack(**parameters), "AWS::EC2::VPCEndpoint").values()
             assert [one["ServiceName"] for one in found] == [f"com.amazonaws.{REGION}.{one}" for one in services]
             for one in found:
-                assert (one["VpcEndpointType"], one["PrivateDnsEnabled"]) == ("Interface", True)
+                assert (one["VpcEndpointType"], one["PrivateDnsEnabled"]) == ("Interface", False)
                 assert (one["VpcId"], one["SubnetIds"]) == ("vpc-0a", ["subnet-1", "subnet-2"])
                 assert one["SecurityGroupIds"] == [{"Ref": "EndpointGroup"}]
 
@@ -608,7 +608,7 @@ def test_the_environment_is_what_the_code_reads() -> None:
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', code)) | {
         f"EXCLUDE_{name}" for name in ("NUMBERS", "PUNCTUATION", "UPPERCASE", "LOWERCASE")
     }
-    assert set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]) == read
+    assert set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]) - {"AWS_ENDPOINT_URL_STS"} == read
 
 
 def test_every_variable_is_its_parameter() -> None:
@@ -616,6 +616,15 @@ def test_every_variable_is_its_parameter() -> None:
     variables = dict(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
     assert variables.pop("ADMIN_SECRETS") == {"Fn::Join": [",", {"Ref": "AdminSecrets"}]}
     assert variables.pop("TRUSTED_ACCOUNTS") == {"Fn::Join": [",", {"Ref": "TrustedAccounts"}]}
+    # An endpoint of the stack's own is named instead: it has no private DNS.
+    for name, condition, endpoint, otherwise in (
+        ("SECRETS_MANAGER_ENDPOINT", "HasEndpoint", "EndpointToSecretsManager", "SecretsManagerEndpoint"),
+        ("AWS_ENDPOINT_URL_STS", "HasTrustedEndpoint", "EndpointToSts", "AWS::NoValue"),
+    ):
+        first = {"Fn::Select": [0, {"Fn::GetAtt": [endpoint, "DnsEntries"]}]}
+        host = {"Host": {"Fn::Select": [1, {"Fn::Split": [":", first]}]}}
+        given = {"Fn::Sub": ["https://${Host}", host]}
+        assert variables.pop(name) == {"Fn::If": [condition, given, {"Ref": otherwise}]}
     for name, value in variables.items():
         assert value == {"Ref": "".join(word.capitalize() for word in name.split("_"))}
 

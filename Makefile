@@ -22,7 +22,7 @@ demo: $(SETUP)   ## Rotate real credentials on this machine and watch it; TARGET
 	@$(VENV)/bin/python -m demo $(TARGET)
 
 test: $(SETUP)   ## Every test that this machine can run, on two cores; some of them: make test ARGS=tests/unit
-	@$(VENV)/bin/python -m pytest $(or $(ARGS),-n 2 --dist loadgroup)
+	@$(VENV)/bin/python -m pytest $(or $(ARGS),-n 2)
 
 verify-redshift: $(SETUP)  ## What the stand-in cannot prove, on a cluster of yours: HOST=… ADMIN_SECRET=… (rotators/redshift/README.md)
 	@$(VENV)/bin/python -m scripts.verify_redshift $(ARGS)

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling
 
 from testkit.keyservice import KeyService
 from testkit.servers.mongo import MongoServer, find_mongo, mongo_server
@@ -15,6 +17,8 @@ from testkit.servers.rabbitmq import RabbitMqServer, find_rabbitmq, rabbitmq_ser
 from testkit.servers.redshift import RedshiftServer, redshift_server
 from testkit.simulator import Simulator
 
+# What runs on one worker: files, or what their names begin with.
+TOGETHER = ("tests/packaged/test_local_invoke.py", "tests/deploy/")
 # Users whom the server treats in a way of its own; everybody else logs in by SCRAM.
 ACCESS = """
 hostnossl all tls_only  all reject
@@ -41,6 +45,19 @@ def no_server(reason: str) -> None:
     if os.environ.get("REQUIRE_SERVERS"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+class Together(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
+    """Two workers take a test each, but for those that share what there is once: a port, a deployed stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((together for together in TOGETHER if file.startswith(together)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """pytest-xdist's marks of groups do not reach pytest 9.2, so it is said here."""
+    return Together(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,15 +15,6 @@ from tests.deploy.stack import Stack
 from tests.packaged.conftest import ROOT, run
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All on one worker: one emulator, one build, one stack."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents and {"cloud", "stack", "small"} & set(
-            getattr(item, "fixturenames", ())
-        ):
-            item.add_marker(pytest.mark.xdist_group("deploy"))
-
-
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Ministack]:
     """The emulator, in the environment that the Makefile makes."""

@@ -19,7 +19,6 @@ from tests.conftest import no_server
 from tests.packaged.conftest import FUNCTIONS, ROOT, run, sam
 
 STEPS = ("create", "set", "test", "finish")
-pytestmark = pytest.mark.xdist_group("port of events/env.json")
 
 
 def why_not() -> str | None:

@@ -19,6 +19,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 
 from common import accounts
 from testkit.mongodb.standin import stand_in
+from testkit.servers.postgres import PostgresServer
 from testkit.simulator import Simulator
 from testkit.simulator.simulator import ACCOUNT, REGION
 from tests.deploy.policies import Request, Statement, allowed, resources, statements
@@ -27,6 +28,7 @@ from tests.integration.documentdb import world as documentdb
 from tests.integration.mysql import world as mysql
 from tests.integration.redshift import world as redshift
 from tests.integration.world import drop, make_world_with_admin
+from watch.app import overdue_watch
 
 ROOT = Path(__file__).parents[2]
 THEIRS = "210987654321"
@@ -57,11 +59,27 @@ def template(**parameters: str) -> dict[str, Any]:
     return resources(ROOT / "template.yaml", **{**given, **parameters})
 
 
+def their_template() -> dict[str, Any]:
+    """What the trusted account has deployed: the example that users copy."""
+    return resources(
+        ROOT / "docs" / "examples" / "secrets-account.yaml",
+        account=THEIRS,
+        Functions=",".join(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:keyturn-{name}" for name in NAMES),
+        FunctionRoles=f"arn:aws:iam::{ACCOUNT}:role/one",
+        AdminSecrets=ADMINS.replace(ACCOUNT, THEIRS),
+        KmsKeys=f"arn:aws:kms:{REGION}:{THEIRS}:key/one",
+    )
+
+
 @dataclass
 class Iam:
-    """Decides each call of a function by its role's policies, and keeps what was asked. answers: of RDS and the like."""
+    """Decides each call of a function by its role's policies, and keeps what was asked.
+
+    role: in our account. their_role: the one that it assumes. answers: of RDS and the like
+    """
 
     role: list[Statement]
+    their_role: list[Statement]
     answers: dict[str, Callable[[], dict[str, Any]]] = field(default_factory=dict)
     used: list[Request] = field(default_factory=list)
     theirs: list[Request] = field(default_factory=list)
@@ -71,9 +89,9 @@ class Iam:
         service = client.meta.service_model.service_name
 
         def decide(params: dict[str, Any], model: Any, **_: Any) -> None:
-            request = as_iam_sees_it(service, model.name, params)
+            request = as_iam_sees_it(service, model.name, params, THEIRS if assumed else ACCOUNT)
             (self.theirs if assumed else self.used).append(request)
-            if not assumed and not allowed(self.role, request):
+            if not allowed(self.their_role if assumed else self.role, request):
                 raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, model.name)
 
         def answer(model: Any, **_: Any) -> Any:
@@ -85,15 +103,17 @@ class Iam:
         return client
 
 
-def as_iam_sees_it(service: str, operation: str, params: dict[str, Any]) -> Request:
+def as_iam_sees_it(service: str, operation: str, params: dict[str, Any], account: str) -> Request:
     """Action, resource, and the condition keys that our policies ask for."""
     action = f"{service}:{operation}"
+    if operation == "ListSecrets":
+        return Request(action, "*")
     if service == "secretsmanager":
         arn = params["SecretId"]
-        _, _, _, region, account, *_ = arn.split(":")
+        _, _, _, region, owner, *_ = arn.split(":")
         rotates = {
             one.arn: getattr(one, "rotation_lambda_arn", None)
-            for one in secretsmanager_backends[account][region].secrets.values()
+            for one in secretsmanager_backends[owner][region].secrets.values()
         }
         context = {"secretsmanager:resource/AllowRotationLambdaArn": rotates.get(arn) or ""}
         return Request(action, arn, context)
@@ -101,7 +121,7 @@ def as_iam_sees_it(service: str, operation: str, params: dict[str, Any]) -> Requ
         return Request(action, params["RoleArn"])
     if operation in LISTED:
         named = params.get("DBClusterIdentifier") or params.get("DBInstanceIdentifier")
-        return Request(action, named or f"arn:aws:rds:{REGION}:{ACCOUNT}:{LISTED[operation]}:*")
+        return Request(action, named or f"arn:aws:rds:{REGION}:{account}:{LISTED[operation]}:*")
     return Request(action, "*")
 
 
@@ -115,7 +135,7 @@ def target(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def iam(target: str, aws: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iam:
     """The role of this function, deciding."""
-    decides = Iam(statements(template(), f"{NAMES[target]}Role"))
+    decides = Iam(statements(template(), f"{NAMES[target]}Role"), statements(their_template(), "RotationRole"))
     real = accounts._client  # noqa: SLF001  the one place that makes clients
 
     def client(make: Callable[..., Any], service: str) -> Any:
@@ -211,12 +231,13 @@ def hand_made_key(world: Any, target: str) -> None:
 
 def managed_admin(world: Any, iam: Iam, target: str) -> None:
     """Its secret has no host: RDS, or Redshift, says where it is."""
+    account = world.arn.split(":")[4]
     tags = {
-        "postgres": [("aws:rds:primaryDBInstanceArn", f"arn:aws:rds:{REGION}:{ACCOUNT}:db:one")],
-        "mysql": [("aws:rds:primaryDBClusterArn", f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:one")],
-        "documentdb": [("aws:rds:primaryDBClusterArn", f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:one")],
+        "postgres": [("aws:rds:primaryDBInstanceArn", f"arn:aws:rds:{REGION}:{account}:db:one")],
+        "mysql": [("aws:rds:primaryDBClusterArn", f"arn:aws:rds:{REGION}:{account}:cluster:one")],
+        "documentdb": [("aws:rds:primaryDBClusterArn", f"arn:aws:rds:{REGION}:{account}:cluster:one")],
         "redshift": [
-            ("aws:redshift:primaryClusterArn", f"arn:aws:redshift:{REGION}:{ACCOUNT}:cluster:one"),
+            ("aws:redshift:primaryClusterArn", f"arn:aws:redshift:{REGION}:{account}:cluster:one"),
             ("aws:redshift-serverless:namespaceArn", "arn:namespace"),
         ],
     }
@@ -238,7 +259,7 @@ def managed_admin(world: Any, iam: Iam, target: str) -> None:
                 ]
             },
         }
-        client = world.aws.client()
+        client = world.client
         managed = {name: admin[name] for name in ("username", "password")}
         client.put_secret_value(SecretId=arn_of_admin, SecretString=json.dumps(managed))
         client.tag_resource(SecretId=arn_of_admin, Tags=[{"Key": tag, "Value": arn}])
@@ -274,23 +295,63 @@ def admin_under_another_name(world: Any, iam: Iam, target: str) -> None:
             },
             "ListEndpointAccess": lambda: {"endpoints": []},
         }
-        client = world.aws.client()
+        client = world.client
         client.put_secret_value(SecretId=admin_arn, SecretString=json.dumps({**admin, "host": host}))
         world.refused("target-name-unknown")
         client.put_secret_value(SecretId=admin_arn, SecretString=json.dumps(admin))
 
 
 def in_their_account(world: Any) -> None:
-    """A secret of the account that trusts the function; there is none, which only its role can know."""
+    """A secret of the account that trusts the function, whose rotation does not name it: its role there may not look."""
     arn = f"arn:aws:secretsmanager:{REGION}:{THEIRS}:secret:none-AbCdEf"
     done = world.function.invoke({"Step": "createSecret", "SecretId": arn, "ClientRequestToken": "1" * 36})
-    assert "[store-not-found]" in str(done.error)
+    assert "[store-denied]" in str(done.error)
 
 
 def value_of(world: Any, arn: str) -> dict[str, Any]:
-    """AWSCURRENT of another secret of ours."""
-    found: dict[str, Any] = json.loads(world.aws.client().get_secret_value(SecretId=arn)["SecretString"])
+    """AWSCURRENT of another secret of the same account."""
+    found: dict[str, Any] = json.loads(world.client.get_secret_value(SecretId=arn)["SecretString"])
     return found
+
+
+@pytest.mark.parametrize("target", ["postgres"])
+def test_so_it_is_in_the_account_that_trusts_it(
+    target: str, iam: Iam, aws: Simulator, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role of docs/examples/secrets-account.yaml: all that PostgreSQL's function needs there, and what others' do."""
+    monkeypatch.setenv("TLS_CA_FILE", str(server.ca_file))
+    world = named(make_world_with_admin(server, aws, client=aws.client_in(THEIRS)), target)
+    monkeypatch.setenv("ADMIN_SECRETS", ADMINS.replace(ACCOUNT, THEIRS))
+    for _ in range(3):
+        world.rotated()
+    by_an_old_version(world, target)
+    managed_admin(world, iam, target)
+    admin_under_another_name(world, iam, target)
+    drop(world)
+    assert {request.action for request in iam.used} == {"sts:AssumeRole"}, "with its own role"
+    used = {request.action for request in iam.theirs}
+    granted = {action for action in every_action() if any(one.names(action) for one in iam.their_role)}
+    of_redshift = {action for action in granted if action.startswith("redshift")}
+    assert granted == used | of_redshift | (granted & BY_OTHERS)
+    assert of_redshift == {
+        action for action in every_action() for one in statements(template(), "RedshiftRole")
+        if one.names(action) and action.startswith("redshift")
+    }  # fmt: skip
+
+
+def test_the_watch_lists_and_does_nothing_else(aws: Simulator) -> None:
+    """OverdueWatch."""
+    role = statements(template(AlarmEmail="ops@example.com"), "OverdueWatchRole")
+    decides = Iam(role, [])
+    client = decides.watch(aws.client(region_name=REGION), assumed=False)
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("STACK", "keyturn")
+    monkeypatch.setenv("FUNCTIONS", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:keyturn-postgres")
+    overdue_watch(client)({}, None)
+    monkeypatch.undo()
+    assert {request.action for request in decides.used} == {"secretsmanager:ListSecrets"}
+    granted = {action for action in every_action() if any(one.names(action) for one in role)}
+    assert granted - BY_OTHERS == {"secretsmanager:ListSecrets"}
 
 
 def test_what_is_allowed_is_what_is_used(target: str, iam: Iam, world: Any) -> None:
@@ -308,7 +369,6 @@ def test_what_is_allowed_is_what_is_used(target: str, iam: Iam, world: Any) -> N
             for action in statement.actions:
                 asked = [one for one in iam.used if one.action == action and statement.applies(one)]
                 assert asked, f"{action} on {statement.resources} is allowed and was never used"
-    # And in the account that trusts it: only what its role there allows.
     assert {request.action for request in iam.theirs} == {"secretsmanager:DescribeSecret"}
 
 

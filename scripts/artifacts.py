@@ -11,6 +11,7 @@ of each extension module the Python. `check` refuses to deploy what was built fo
 """
 
 import argparse
+import difflib
 import os
 import re
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 import click
 from samcli.cli.types import CfnParameterOverridesType
 from samcli.lib.config.samconfig import SamConfig
+from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / ".aws-sam" / "build"
@@ -54,13 +56,21 @@ def stack_parameters(
     config = SamConfig(file.parent, filename=file.name)
     found = config.get_all(["deploy"], "parameters", env=environment)
     if environment not in config.document:
-        raise SystemExit(f"{file.name} has no section {environment}.")
+        raise SystemExit(
+            f"{file.name} has no section {environment} (there are: {', '.join(sections(config.document))}). Run make deploy "
+            f"STACK={environment} at a terminal, which writes it, or copy the one in docs/deploying.md."
+        )
     said = overrides or found.get("parameter_overrides", ())
     words = (said,) if isinstance(said, str) else tuple(said)
     try:
         return dict(CfnParameterOverridesType().convert(words, None, None))
     except click.BadParameter as error:
         raise SystemExit(f"{file.name}, section {environment}, parameter_overrides: {error.message}") from None
+
+
+def sections(document: Mapping[str, object]) -> list[str]:
+    """The names of samconfig.toml's sections, as STACK takes them."""
+    return [name for name, value in document.items() if isinstance(value, Mapping)]
 
 
 def wanted(settings: Mapping[str, str], parameters: Mapping[str, str]) -> tuple[str, str]:
@@ -79,6 +89,12 @@ def wrong(built: Path, parameters: Mapping[str, str]) -> Iterator[str]:
     if not (built / "template.yaml").exists():
         yield "Nothing is built: run make build."
         return
+    known = declared()
+    for name in parameters:
+        if name not in known:
+            # `sam deploy` would pass over it without a word.
+            near = difflib.get_close_matches(name, known, 1)
+            yield f"template.yaml has no parameter {name}" + (f": do you mean {near[0]}?" if near else ".")
     for name in ("Architecture", "Runtime"):
         if name not in parameters:
             # A stack that exists would keep its old value, whatever that is.
@@ -88,6 +104,11 @@ def wrong(built: Path, parameters: Mapping[str, str]) -> Iterator[str]:
         for name, value in found.items():
             if name in parameters and value not in {None, parameters[name]}:
                 yield f"{path.relative_to(built)} is for {value}, the stack's {name} is {parameters[name]}: run make build."
+
+
+def declared(template: Path = ROOT / "template.yaml") -> list[str]:
+    """The names of the template's parameters."""
+    return list(yaml_parse(template.read_text())["Parameters"])
 
 
 def prune(folder: Path, asked: str) -> None:

@@ -19,11 +19,13 @@ from typing import Any
 
 import boto3
 import tomlkit
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 from samcli.lib.config.samconfig import SamConfig
 
-from scripts.artifacts import BUILT, ROOT, stack_parameters, wrong
+from scripts.artifacts import BUILT, ROOT, sections, stack_parameters, wrong
+from scripts.stack import terminal
 
 FUNCTIONS = {
     "postgres": "EnablePostgres",
@@ -82,8 +84,8 @@ def functions(answer: str) -> str | None:
 def admins(region: str) -> Check:
     """ARNs of secrets of the stack's region, or patterns with *; no value of another kind, such as a name."""
     shape = shaped(
-        r"arn:aws[a-z-]*:secretsmanager:[a-z0-9*-]+:[0-9*]+:secret:[\w/+=.@!*-]+",
-        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-admin-a1B2c3",
+        r"arn:aws[a-z-]*:secretsmanager:[a-z0-9*-]+:[0-9*]+:secret:[\w/+=.@!*-]+(-[A-Za-z0-9?]{6}|\*)",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-admin-a1B2c3 (whole, with its last six characters, or a *)",
     )
 
     def check(arn: str) -> str | None:
@@ -203,21 +205,28 @@ def written(text: str, environment: str, answers: Answers) -> str:
 
 def show(console: Console, environment: str, answers: Answers) -> None:
     """What will be written."""
-    table = Table("key", "value", title=f"samconfig.toml, section {environment}", title_justify="left")
+    table = Table(title=f"samconfig.toml, section {environment}", title_justify="left")
+    table.add_column("key")
+    table.add_column("value", overflow="fold")  # what is asked about is shown whole
     for name, value in {"region": answers.region, "stack_name": answers.stack_name, **answers.parameters}.items():
-        table.add_row(name, value or NONE)
+        table.add_row(name, value.replace(",", ", ") or NONE)
     console.print(table)
 
 
-def guide(console: Console, read: Ask, file: Path, environment: str, region: str) -> bool:
+def guide(console: Console, read: Ask, file: Path, environment: str, region: str, account: str) -> bool:
     """Ask, show, and write where the last answer is yes; whether it was written."""
     found = SamConfig(file.parent, filename=file.name).get_all(["deploy"], "parameters", env=environment)
     known = environment in tomlkit.parse(file.read_text())
     before = stack_parameters(environment, file=file) if known else {}
     name = str(found.get("stack_name") or ("keyturn" if environment == "default" else f"keyturn-{environment}"))
+    has = (
+        "has no region yet"
+        if known
+        else f"is not there yet (there are: {', '.join(sections(tomlkit.parse(file.read_text())))})"
+    )
     console.print(
-        f"The section {environment} of {file.name} has no region yet: a few questions, once. Ctrl-C changes nothing. "
-        "All parameters are in docs/deploying.md.", highlight=False,
+        f"The section {environment} of {file.name} {has}: a few questions, once, for the account {account}. Ctrl-C changes "
+        "nothing. All parameters are in docs/deploying.md.", highlight=False,
     )  # fmt: skip
     answers = questions(console, read, region, name, before)
     text = written(file.read_text(), environment, answers)
@@ -241,8 +250,8 @@ def needed(given: argparse.Namespace, region: str | None, *, terminal: bool) -> 
     if region:
         return False
     raise SystemExit(
-        f"Not deployed: no region is known, and there is no terminal to ask. Set AWS_REGION, or write region and "
-        f"stack_name below [{given.config_env}.global.parameters] in samconfig.toml (docs/deploying.md)."
+        "Not deployed: no region is known, and there is no terminal to ask. Set AWS_REGION, or write region = … into the "
+        f"section {given.config_env} of samconfig.toml (docs/deploying.md has a whole section)."
     )
 
 
@@ -254,12 +263,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--profile")
     parser.add_argument("--no-confirm-changeset", action="store_true")
     given, _ = parser.parse_known_args(arguments)
-    region = boto3.Session(profile_name=given.profile).region_name
-    if not needed(given, region, terminal=sys.stdin.isatty()):
-        return
-    console = Console()
     try:
-        done = guide(console, input, ROOT / "samconfig.toml", given.config_env, region or "")
+        session = boto3.Session(profile_name=given.profile)
+        if not needed(given, session.region_name, terminal=sys.stdin.isatty()):
+            return
+        account = session.client("sts", region_name=session.region_name or "us-east-1").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        raise SystemExit(f"Not deployed: AWS does not know who you are. {error}") from None
+    console = terminal()
+    try:
+        done = guide(console, input, ROOT / "samconfig.toml", given.config_env, session.region_name or "", account)
     except (KeyboardInterrupt, EOFError):
         raise SystemExit("\nNothing was changed.") from None
     if not done:
@@ -270,7 +283,8 @@ def main(arguments: Sequence[str]) -> None:
         built = subprocess.run(build, cwd=ROOT, check=False)
         if built.returncode:
             raise SystemExit(
-                "Not deployed: the build failed. samconfig.toml is written; go on by make build && make deploy."
+                "Not deployed: the build failed. samconfig.toml is written; go on by "
+                f"make build STACK={given.config_env} && make deploy STACK={given.config_env}."
             )
 
 

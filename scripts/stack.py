@@ -51,6 +51,11 @@ def stack(arguments: Sequence[str], file: Path = ROOT / "samconfig.toml") -> Sta
     return Stack(name, given.region or said.get("region"), given.profile or said.get("profile"))
 
 
+def terminal(**options: Any) -> Console:
+    """Where all is said: an ARN is full of :words:, which are no emoji."""
+    return Console(emoji=False, **options)
+
+
 def outputs(which: Stack) -> dict[str, str]:
     """{key: value} of the stack's outputs."""
     (found,) = which.client("cloudformation").describe_stacks(StackName=which.name)["Stacks"]
@@ -66,19 +71,21 @@ def commands(found: Mapping[str, str]) -> dict[str, str]:
 def follow(console: Console, which: Stack) -> None:
     """Show the next step. A deploy that went well does not fail here."""
     try:
-        found = commands(outputs(which))
+        found = outputs(which)
     except (BotoCoreError, ClientError) as error:
         console.print(f"The stack's outputs could not be read ({type(error).__name__}).", style="yellow")
         return
-    if not found:
+    if not commands(found):
         return
     console.print(
         "\n[bold]The next step[/]: a secret's first rotation, by its name in the place of MY-SECRET. With "
         "--no-rotate-immediately it is only tested."
     )
-    for name, command in found.items():
+    for name, command in commands(found).items():
         console.print(f"\n[bold]{name}[/]")
         console.print(command, soft_wrap=True, markup=False, highlight=False)  # to be copied: not broken into lines
+    if "AlarmsTopicArn" in found:
+        console.print("\nWith AlarmEmail: AWS has sent a mail whose link must be followed, else no alarm arrives.")
 
 
 def attached(which: Stack, functions: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -102,12 +109,14 @@ def warn(console: Console, which: Stack, secrets: Sequence[tuple[str, str]], kee
     console.print(f"[bold]What stays when {which.name} goes[/]")
     console.print("The secrets, their values and users' passwords stay as they are: clients notice nothing.")
     if secrets:
-        table = Table("secret", "rotated by", box=None)
+        table = Table(box=None)
+        for column in ("secret", "rotated by"):
+            table.add_column(column, overflow="fold")
         for name, arn in sorted(secrets):
             table.add_row(name, arn.rpartition(":function:")[2])
         console.print(
-            f"\n{len(secrets)} of them are still to be rotated by it. Their schedules would call a function that is gone, "
-            "and every rotation would fail:"
+            f"\nStill to be rotated by it: {len(secrets)}. Their schedules would call a function that is gone, and every "
+            "rotation would fail:"
         )
         console.print(table)
         console.print("End that first, or give them another function by rotate-secret:")
@@ -132,16 +141,21 @@ def destroy(console: Console, which: Stack, arguments: Sequence[str]) -> int:
         code = error.response["Error"]["Message"] if isinstance(error, ClientError) else str(error)
         raise SystemExit(f"Nothing was deleted: what {which.name} rotates could not be found out. {code}") from None
     warn(console, which, secrets, kept())
+    console.print(f"The stack {which.name} of the account {which.client('sts').get_caller_identity()['Account']}.")
     rest = [*arguments, "--stack-name", which.name, *(["--region", which.region] if which.region else [])]
+    if (
+        which.profile and "--profile" not in arguments
+    ):  # `sam delete` does not read what the section says of `sam deploy`
+        rest += ["--profile", which.profile]
     return subprocess.run([str(Path(sys.executable).with_name("sam")), "delete", *rest], check=False).returncode
 
 
 def main(verb: str, arguments: Sequence[str]) -> None:
     """Do what the Makefile asks."""
     if verb == "next":
-        follow(Console(), stack(arguments))
+        follow(terminal(), stack(arguments))
     else:
-        sys.exit(destroy(Console(), stack(arguments), arguments))
+        sys.exit(destroy(terminal(), stack(arguments), arguments))
 
 
 if __name__ == "__main__":

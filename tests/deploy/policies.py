@@ -53,7 +53,7 @@ class Statement:
             self.names(request.action)
             and any(fnmatchcase(request.resource, one) for one in self.resources)
             and all(
-                any(_MATCHES[operator](request.context.get(key, ""), value) for value in values)
+                key in request.context and any(_MATCHES[operator](request.context[key], value) for value in values)
                 for operator, key, values in self.conditions
             )
         )
@@ -120,11 +120,16 @@ def _statement(one: Mapping[str, Any]) -> Statement:
         tuple(_texts(one["Action"])),
         tuple(_texts(one["Resource"])),
         tuple(
-            (operator, key, tuple(_texts(values)))
+            (_known(operator), key, tuple(_texts(values)))
             for operator, keys in one.get("Condition", {}).items()
             for key, values in keys.items()
         ),
     )
+
+
+def _known(operator: str) -> str:
+    assert operator in _MATCHES, f"what {operator} means is not said here"
+    return operator
 
 
 def _texts(value: Any) -> Iterator[str]:

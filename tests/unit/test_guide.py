@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import tomlkit
-from rich.console import Console
 from samcli.yamlhelper import yaml_parse
 
 from scripts import guide
-from scripts.artifacts import ROOT, stack_parameters
+from scripts.artifacts import ROOT, stack_parameters, wrong
+from scripts.stack import terminal
 
+ACCOUNT = "123456789012"
 ADMIN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-admin-a1B2c3"
 PLAIN = (ROOT / "samconfig.toml").read_text()
 OWN = """\
@@ -36,8 +37,6 @@ capabilities = "CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
 confirm_changeset = true
 resolve_s3 = true
 """
-# Parameters that come with the change of template.yaml which this guide belongs to.
-COMING = {"EnablePostgres", "EnableMySql", "EnableRedshift", "EnableDocumentDb", "EnableApiKey", "AlarmEmail"}
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def answering(*answers: str) -> Callable[[str], str]:
 def run(file: Path, *answers: str, environment: str = "default") -> tuple[bool, str]:
     """(whether it was written, what was shown)."""
     shown = io.StringIO()
-    done = guide.guide(Console(file=shown, width=200), answering(*answers), file, environment, "eu-west-1")
+    done = guide.guide(terminal(file=shown, width=200), answering(*answers), file, environment, "eu-west-1", ACCOUNT)
     return done, shown.getvalue()
 
 
@@ -220,9 +219,46 @@ def test_a_wrong_answer_is_told_at_once(file: Path, answers: list[str], complain
     """And asked for again: the next answer is for the same question, so that hanging up there leaves nothing written."""
     shown = io.StringIO()
     with pytest.raises(EOFError):
-        guide.guide(Console(file=shown, width=200), answering(*answers), file, "default", "eu-west-1")
+        guide.guide(terminal(file=shown, width=200), answering(*answers), file, "default", "eu-west-1", ACCOUNT)
     assert complaint in shown.getvalue()
     assert file.read_text() == PLAIN
+
+
+def test_an_arn_is_shown_as_it_is_and_whole(file: Path) -> None:
+    """`:secret:` is no emoji; at 80 columns it is folded, not cut. And whose account it is for."""
+    shown = io.StringIO()
+    narrow = terminal(file=shown, width=80)
+    answers = answering("", "", "", "db-admin", f"{ADMIN},{ADMIN}", "", "", "no")
+    assert not guide.guide(narrow, answers, file, "default", "eu-west-1", ACCOUNT)
+    words = re.sub(r"[\s│]", "", shown.getvalue())
+    assert words.count(ADMIN) == 1 + 2, "the example of what is expected, and both of the answer"
+    assert f"account{ACCOUNT}" in words
+
+
+def test_an_admin_without_its_last_six_characters_is_asked_for_again(file: Path) -> None:
+    """IAM and ADMIN_SECRETS compare whole ARNs."""
+    cut = ADMIN.rpartition("-")[0]
+    done, shown = run(file, "", "", "", cut, ADMIN, "", "", "y")
+    assert done
+    assert "does not look like" in shown
+    assert stack_parameters("default", file=file)["AdminSecrets"] == ADMIN
+
+
+def test_a_section_that_is_not_there_is_told_with_those_that_are(file: Path) -> None:
+    """A typo in STACK."""
+    assert "is not there yet (there are: default)" in run(file, "", "", "", "", "", "", "n", environment="prdo")[1]
+    with pytest.raises(SystemExit, match=r"no section prdo \(there are: default\)"):
+        stack_parameters("prdo", file=file)
+
+
+def test_a_parameter_that_the_template_has_not_is_refused(tmp_path: Path) -> None:
+    """`sam deploy` passes over it, and somebody thinks that he has an alarm."""
+    (tmp_path / "template.yaml").write_text("")
+    said = {"Runtime": "python3.13", "Architecture": "arm64"}
+    assert list(wrong(tmp_path, {**said, "AlarmEmail": "ops@example.com"})) == []
+    assert list(wrong(tmp_path, {**said, "AlarmMail": "ops@example.com"})) == [
+        "template.yaml has no parameter AlarmMail: do you mean AlarmEmail?"
+    ]
 
 
 def test_patterns_of_admins_are_taken(file: Path) -> None:
@@ -258,7 +294,7 @@ class TestNeeded:
 
     def test_a_pipeline_without_a_region_is_told_what_to_write(self) -> None:
         """The section's name is in the text."""
-        with pytest.raises(SystemExit, match=re.escape("[prod.global.parameters]")):
+        with pytest.raises(SystemExit, match=r"section prod of samconfig\.toml"):
             guide.needed(self.given(config_env="prod"), None, terminal=False)
 
     def test_it_asks_once(self, file: Path) -> None:
@@ -271,6 +307,6 @@ def test_what_it_writes_are_parameters_of_the_template() -> None:
     """Every name, with the default that makes a line needless; or it comes with this change."""
     parameters = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
     asked = {*guide.FUNCTIONS.values(), "AdminSecrets", "SubnetIds", "SecurityGroupIds", "AlarmEmail"}
-    assert asked - set(parameters) <= COMING
+    assert asked <= set(parameters)
     for name, default in guide.DEFAULTS.items():
-        assert parameters.get(name, {"Default": "true"})["Default"] == default
+        assert parameters[name]["Default"] == default

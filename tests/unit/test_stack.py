@@ -5,6 +5,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -76,7 +77,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 def console() -> tuple[Console, io.StringIO]:
     """A narrow terminal, and what it shows."""
     shown = io.StringIO()
-    return Console(file=shown, width=60), shown
+    return stack.terminal(file=shown, width=60), shown
 
 
 def test_the_commands_can_be_copied() -> None:
@@ -125,6 +126,27 @@ def test_destroy_deletes_nothing_where_it_cannot_look(monkeypatch: pytest.Monkey
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("sam delete was called"))
     with pytest.raises(SystemExit, match=r"Nothing was deleted.*absent"):
         stack.destroy(console()[0], stack.Stack("absent", "eu-west-1", None), [])
+
+
+def test_delete_is_of_the_account_that_was_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sam delete` does not read the section's profile, which is `sam deploy`'s: it is told."""
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> SimpleNamespace:
+        ran.append(command[1:])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for name in ("outputs", "attached"):
+        monkeypatch.setattr(stack, name, lambda *_: {})
+    identity = SimpleNamespace(get_caller_identity=lambda: {"Account": "123456789012"})
+    monkeypatch.setattr(stack.Stack, "client", lambda *_: identity)
+    shown, text = console()
+    assert stack.destroy(shown, stack.Stack("p", "eu-west-1", "live"), ["--config-env", "prod"]) == 0
+    assert ran == [
+        ["delete", "--config-env", "prod", "--stack-name", "p", "--region", "eu-west-1", "--profile", "live"]
+    ]
+    assert "123456789012" in text.getvalue()
 
 
 def test_which_stack_is_what_sam_deploy_means(tmp_path: Path) -> None:

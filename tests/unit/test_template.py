@@ -11,6 +11,8 @@ import pytest
 from samcli.lib.cfn_language_extensions.api import process_template
 from samcli.lib.cfn_language_extensions.models import PseudoParameterValues
 from samcli.yamlhelper import yaml_parse
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
 
 from tests.deploy.policies import resolved_conditions
 from tests.unit.test_architecture import COMMON, ROOT
@@ -72,6 +74,20 @@ def _stack(section: str, parameters: tuple[tuple[str, str], ...]) -> Made:
     found = process_template(TEMPLATE, parameter_values=dict(parameters), pseudo_parameters=pseudo)[section]
     conditions = resolved_conditions(TEMPLATE, pseudo, dict(parameters))
     return {name: one for name, one in found.items() if conditions.get(one.get("Condition"), True)}
+
+
+def deployed(**parameters: str) -> Made:
+    """What CloudFormation makes of it: AWS::LanguageExtensions first, which leaves Globals as they are, then SAM."""
+    pseudo = PseudoParameterValues(
+        region=REGION, account_id=ACCOUNT, stack_name="keyturn", partition="aws", url_suffix="amazonaws.com"
+    )
+    found = process_template(TEMPLATE, parameter_values=parameters, pseudo_parameters=pseudo)
+    found["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # as sam deploy has uploaded it
+    for one in found["Resources"].values():
+        if one["Type"] == "AWS::Serverless::Function":
+            one["Properties"]["CodeUri"] = "s3://bucket/key"
+    made: Made = Translator({}, Parser()).translate(found, parameters)["Resources"]
+    return made
 
 
 def of_type(made: Made, *types: str) -> Made:
@@ -477,17 +493,21 @@ class TestOverdueWatch:
         assert found.pop("log")[0]["Resource"] == {"Fn::GetAtt": ["OverdueWatchLogs", "Arn"]}
         assert found == {"list-secrets": [{"Effect": "Allow", "Action": "secretsmanager:ListSecrets", "Resource": "*"}]}
         assert "ManagedPolicyArns" not in made["OverdueWatchRole"]["Properties"]
-        own = RESOURCES["OverdueWatch"]["Properties"]
-        # SAM lets a function of CloudFormation replace what Globals say; it would merge a map with it.
-        assert own["VpcConfig"] == own["ReservedConcurrentExecutions"] == {"Ref": "AWS::NoValue"}
-        condition, environment, _ = own["Environment"]["Fn::If"]
-        assert condition == RESOURCES["OverdueWatch"]["Condition"]
-        assert set(environment["Variables"]) == {"STACK", "GRACE_HOURS", "FUNCTIONS"}
+        own = made["OverdueWatch"]["Properties"]
+        assert set(own["Environment"]["Variables"]) == {"STACK", "GRACE_HOURS", "FUNCTIONS"}
+
+    def test_globals_are_not_for_it(self) -> None:
+        """As CloudFormation makes it: first AWS::LanguageExtensions, then SAM. No VPC, no reservation, no variable of others."""
+        made = deployed(**EVERYTHING)
+        own, other = made["OverdueWatch"]["Properties"], made["PostgresRotator"]["Properties"]
+        assert {"VpcConfig", "ReservedConcurrentExecutions"} <= set(other)
+        assert not {"VpcConfig", "ReservedConcurrentExecutions"} & set(own)
+        assert set(own["Environment"]["Variables"]) == {"STACK", "GRACE_HOURS", "FUNCTIONS"}
+        assert (own["Runtime"], own["Architectures"]) == ("python3.13", ["arm64"])
 
     def test_it_watches_the_functions_of_this_stack(self) -> None:
         """Those that are enabled."""
-        _, environment, _ = RESOURCES["OverdueWatch"]["Properties"]["Environment"]["Fn::If"]
-        comma, listed = environment["Variables"]["FUNCTIONS"]["Fn::Join"]
+        comma, listed = RESOURCES["OverdueWatch"]["Properties"]["Environment"]["Variables"]["FUNCTIONS"]["Fn::Join"]
         assert comma == ","
         assert [one["Fn::If"] for one in listed] == [
             [f"Has{name}", {"Fn::GetAtt": [f"{name}Rotator", "Arn"]}, {"Ref": "AWS::NoValue"}] for name in FOLDERS
@@ -503,7 +523,6 @@ class TestOverdueWatch:
             "FunctionName": {"Ref": "OverdueWatch"},
             "Action": "lambda:InvokeFunction",
             "Principal": "events.amazonaws.com",
-            "SourceAccount": ACCOUNT,
             "SourceArn": {"Fn::GetAtt": ["OverdueWatchSchedule", "Arn"]},
         }
 
@@ -707,3 +726,12 @@ def transformed(transformer: Mapping[str, Any], event: Mapping[str, Any]) -> str
         text = text.replace(f"<{name}>", value)
     made: str = json.loads(text)
     return made
+
+
+def test_what_is_looped_over_says_its_type_first() -> None:
+    """A body that begins with Condition is refused: "Condition layout is incorrect" (cfn-language-discussion, 147 and 156)."""
+    loops = [one[2] for name, one in RESOURCES.items() if name.startswith("Fn::ForEach::")]
+    assert len(loops) == len(FOLDERS) + 2
+    for body in loops:
+        (resource,) = body.values()
+        assert next(iter(resource)) == "Type"

@@ -25,7 +25,7 @@ RESOURCES = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
 LOGICAL_IDS = sorted(
     name
     for name, resource in RESOURCES.items()
-    if not name.startswith("Fn::") and resource["Type"] == "AWS::Serverless::Function"
+    if not name.startswith("Fn::") and resource["Type"] in {"AWS::Serverless::Function", "AWS::Lambda::Function"}
 )
 SCHEMA = ROOT / "rotators" / "api_key" / "provider.schema.json"
 SHARED = {"postgres": ("libpq",), "redshift": ("libpq",)}

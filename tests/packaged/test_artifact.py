@@ -248,7 +248,7 @@ def test_the_docs_say_what_is_inside(built: Path) -> None:
     said = re.findall(r"^\| `([a-z0-9-]+)` ([0-9.]+) \|.*\| ([0-9.]+) MB \| ([0-9]+) % \|$", page, re.MULTILINE)
     told = {f"{name.replace('-', '_')}-{version}": (float(size), int(share)) for name, version, size, share in said}
     assert set(told) == {path.stem for path in built.glob("*/*.dist-info")}
-    for function in FUNCTIONS.values():
+    for function in (*FUNCTIONS.values(), "OverdueWatch"):
         whole = _megabytes(path for path in (built / function).rglob("*") if path.is_file())
         section = page[page.index(f"### `{function}`") :].partition("\n### ")[0]
         assert float(section.partition(" MB unzipped")[0].split()[-1]) == pytest.approx(whole, rel=0.02)

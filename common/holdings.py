@@ -40,7 +40,11 @@ class Holdings:
 
     def same_key(self, value: Secret) -> bool:
         """Whether a staged version holds this value's key, under whatever id: some field of the credential is the same."""
-        return any(self._shares(value, other) for other in self.staged.values() if other)
+        return bool(self.sharing(value))
+
+    def sharing(self, value: Secret) -> list[str]:
+        """The staged versions that hold this value's key."""
+        return [name for name, other in self.staged.items() if other and self._shares(value, other)]
 
     def alone(self, stage: str) -> str | None:
         """The version that holds this label and no other, and whose key no other staged version holds; None for none."""
@@ -81,12 +85,13 @@ def is_orphan(work: Work, held: Holdings, key: ListedKey, listed: Collection[Lis
     version = version_of(work.secret.arn, key)
     if version is None or key.id in held.ids or held.unknown:
         return False
+    # Without a value it is about to be stored. Where the list does not show the key that a version holds, it may be this
+    # one under another form of its id.
+    shown = {one.id for one in listed}
     if version in held.staged:
-        # Without a value it is about to be stored. Where the list does not show the key that the version holds, it may be
-        # this one under another form of its id.
-        return held.key_ids.get(version) in {one.id for one in listed}
+        return held.key_ids.get(version) in shown
     value = readable(work, version)
-    return value is None or not held.same_key(value)
+    return value is None or all(held.key_ids.get(other) in shown for other in held.sharing(value))
 
 
 def version_of(arn: str, key: ListedKey) -> str | None:

@@ -11,6 +11,6 @@ is gone on from once, and the search is by breadth: the trace that it prints is 
 """
 
 from testkit.explorer.explore import Found, explore
-from testkit.explorer.world import ALTERNATING_USERS, DUAL_PASSWORD, SINGLE_USER, Kind
+from testkit.explorer.world import ALTERNATING_USERS, DUAL_PASSWORD, ISSUED_KEY, SINGLE_USER, Kind
 
-__all__ = ["ALTERNATING_USERS", "DUAL_PASSWORD", "SINGLE_USER", "Found", "Kind", "explore"]
+__all__ = ["ALTERNATING_USERS", "DUAL_PASSWORD", "ISSUED_KEY", "SINGLE_USER", "Found", "Kind", "explore"]

@@ -10,17 +10,16 @@ from unittest import mock
 from common.event import STEPS
 from testkit.explorer.world import (
     ADMIN_ARN,
-    BASE,
     HOW,
     Broken,
     Fault,
     Kind,
     State,
-    User,
     Version,
     World,
     deliver,
     moved,
+    version_id,
 )
 
 
@@ -46,12 +45,9 @@ class Found:
     complaint: str | None
 
 
-FIRST = State((Version("v0", (BASE, "password-1"), frozenset({"AWSCURRENT"})),), ((BASE, User("password-1")),))
-
-
 def explore(kind: Kind, *, rotations: int, faults: int) -> Found:
     """Every state of so many rotations with so many faults; the shortest way to a broken promise, if there is one."""
-    start = Moment(FIRST, None, 0, faults)
+    start = Moment(kind.first, None, 0, faults)
     came: dict[Moment, tuple[Moment, str] | None] = {start: None}
     waiting, steps = deque([start]), 0
     with _in_memory():
@@ -88,7 +84,7 @@ def _rotate(moment: Moment) -> tuple[str, Moment, int]:
     state, pending = moment.state, moment.state.holder("AWSPENDING")
     if pending is not None and "AWSCURRENT" not in pending.labels:
         return "RotateSecret: the same rotation goes on", replace(moment, step=STEPS[0]), 0
-    token = f"v{moment.begun + 1}"
+    token = version_id(moment.begun + 1)
     others = [replace(one, labels=one.labels - {"AWSPENDING"}) for one in state.versions]
     versions = (*others, Version(token, None, frozenset({"AWSPENDING"})))
     after = Moment(replace(state, versions=versions), STEPS[0], moment.begun + 1, moment.faults)
@@ -98,10 +94,12 @@ def _rotate(moment: Moment) -> tuple[str, Moment, int]:
 def _deliveries(kind: Kind, moment: Moment) -> Iterator[tuple[str, Moment, int]]:
     """The step without a fault, which must succeed; then with each fault at each of its calls."""
     assert moment.step is not None
-    token = f"v{moment.begun}"
+    token = version_id(moment.begun)
     calm, error = _delivered(kind, moment, token, None)
     if error is not None:
         raise Complaint(f"{moment.step}, without any fault, fails: {error}")
+    if moment.step == STEPS[-1] and calm.state.orphans():
+        raise Complaint(f"{moment.step}, without any fault, leaves {len(calm.state.orphans())} keys that nobody holds.")
     yield moment.step, _then(moment, calm.state, moment.faults), 1
     if not moment.faults:
         return
@@ -152,7 +150,7 @@ def _operator(moment: Moment) -> Iterator[tuple[str, Moment, int]]:
             0,
         )
         if state.works(current):
-            by_hand = Version(f"h{len(state.versions)}", current.value, frozenset())
+            by_hand = Version(version_id(len(state.versions), "h"), current.value, frozenset())
             put = moved((*off, by_hand), by_hand.id)
             yield (
                 "an operator puts AWSCURRENT's value again",

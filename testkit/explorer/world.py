@@ -5,7 +5,8 @@ that is to happen. Users are `app` and, for alternating users, `app_clone`; pass
 that two histories which end alike are one state.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, get_args
 
@@ -23,10 +24,11 @@ from common.errors import (
 )
 from common.event import Event
 from common.guard import Description
+from common.issued_key import IssuedKey
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
 from common.strategy import AlternatingUsers, SingleUser, Strategy
-from common.target import Pair, Proven
+from common.target import Authority, ListedKey, Pair, Proven
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
 ADMIN_ARN = ARN.replace("app-", "admin-")
@@ -36,6 +38,12 @@ How = Literal[
 ]
 HOW: tuple[How, ...] = get_args(How)
 T = TypeVar("T")
+_numbers = itertools.count()
+
+
+def version_id(number: int, by: str = "0") -> str:
+    """As long as the service's are. by: "0" for a rotation's, another letter for an operator's."""
+    return f"{by}{number:031d}"
 
 
 class Died(BaseException):
@@ -66,10 +74,11 @@ class User:
 
 @dataclass(frozen=True)
 class State:
-    """All that there is. Versions are in the order of their making."""
+    """All that there is. Versions are in the order of their making. keys: {a live key: its label}, where a service issues them."""
 
     versions: tuple[Version, ...]
-    users: tuple[tuple[str, User], ...]
+    users: tuple[tuple[str, User], ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
 
     def holder(self, label: str) -> Version | None:
         """The version that holds the label."""
@@ -88,12 +97,20 @@ class State:
         users = tuple(
             (who, replace(user, primary=str(name(user.primary)), second=name(user.second))) for who, user in self.users
         )
-        return State(versions, users)
+        keys = tuple(sorted((str(name(key)), label) for key, label in self.keys))
+        return State(versions, users, keys)
+
+    def orphans(self) -> set[str]:
+        """Keys that were issued for the secret, and that no staged version holds."""
+        held = {one.value[1] for one in self.versions if one.value and one.labels}
+        return {key for key, label in self.keys if label} - held
 
     def works(self, version: Version | None) -> bool:
         """Whether the version's user logs in with its password, and has its rights."""
         if version is None or version.value is None:
             return False
+        if self.keys:
+            return version.value[1] in dict(self.keys)
         user = dict(self.users).get(version.value[0])
         return user is not None and version.value[1] in {user.primary, user.second} and user.rights
 
@@ -103,13 +120,9 @@ class Kind:
     """A strategy with its promise. gap: AWSCURRENT may be refused between setSecret's change and finishSecret."""
 
     name: str
-    make: Callable[["Server"], Strategy]
+    make: Callable[["World"], Strategy]
     gap: bool
-
-
-SINGLE_USER = Kind("single-user", SingleUser, gap=True)
-ALTERNATING_USERS = Kind("alternating-users", AlternatingUsers, gap=False)
-DUAL_PASSWORD = Kind("dual-password", DualPassword, gap=False)
+    first: State
 
 
 @dataclass(frozen=True)
@@ -348,6 +361,79 @@ class Server:
         self.world.call(f"the server: {name}'s password is changed", do, changes=True)
 
 
+@dataclass
+class Service:
+    """A service in memory that issues keys; a key is its own id, and lives in the field password."""
+
+    world: World
+    name: str = "explored"
+    credential: tuple[str, ...] = ("password",)
+    by_admin: bool = False
+
+    def account(self, login: Secret) -> Account:
+        """Always of one service."""
+        return Account("explored", "db", 1, login.text("username"))
+
+    admin_account = account
+
+    def key_id(self, value: Secret) -> str | None:
+        """The key."""
+        return value.text("password")
+
+    def check(self, login: Secret) -> str:
+        """Whether the key lives."""
+        self.world.call("the service: check", lambda: self._alive(login))
+        return "app"
+
+    def proven_key_id(self, login: Secret) -> str | None:
+        """The key, if it lives."""
+        self.check(login)
+        return self.key_id(login)
+
+    def issue_key(self, by: Authority, label: str) -> Mapping[str, str]:
+        """Another one each time."""
+
+        def issue() -> Mapping[str, str]:
+            self._alive(by.login)
+            new = f"new-key-{next(_numbers)}"
+            self.world.put(keys=tuple(sorted((*self.world.state.keys, (new, label)))))
+            return {"password": new}
+
+        return self.world.call("the service: a key is issued", issue)
+
+    def keys(self, by: Authority) -> list[ListedKey]:
+        """All that live."""
+
+        def listed() -> list[ListedKey]:
+            self._alive(by.login)
+            return [ListedKey(key, label or None) for key, label in self.world.state.keys]
+
+        return self.world.call("the service: the keys are listed", listed)
+
+    def revoke_key(self, by: Authority, key_id: str) -> None:
+        """It lives no more."""
+
+        def revoke() -> None:
+            self._alive(by.login)
+            self.world.put(keys=tuple(one for one in self.world.state.keys if one[0] != key_id))
+
+        self.world.call("the service: a key is revoked", revoke)
+
+    def _alive(self, login: Secret) -> None:
+        if login.text("password") not in dict(self.world.state.keys):
+            raise LoginRejected("login-rejected", "Refused.", "See the version.")
+
+
+FIRST = Version(version_id(0), (BASE, "password-1"), frozenset({"AWSCURRENT"}))
+ONE_USER = State((FIRST,), users=((BASE, User("password-1")),))
+SINGLE_USER = Kind("single-user", lambda world: SingleUser(Server(world)), gap=True, first=ONE_USER)
+ALTERNATING_USERS = Kind("alternating-users", lambda world: AlternatingUsers(Server(world)), gap=False, first=ONE_USER)
+DUAL_PASSWORD = Kind("dual-password", lambda world: DualPassword(Server(world)), gap=False, first=ONE_USER)
+ISSUED_KEY = Kind(
+    "issued-key", lambda world: IssuedKey(Service(world)), gap=False, first=State((FIRST,), keys=(("password-1", ""),))
+)
+
+
 def secret(user: str, password: str, name: str) -> Secret:
     """A value."""
     fields = {"engine": "explored", "host": "db", "username": user, "password": password, "masterarn": ADMIN_ARN}
@@ -367,7 +453,7 @@ def deliver(kind: Kind, state: State, step: str, token: str, fault: Fault | None
 
 
 def _run(world: World, step: str, token: str) -> str | None:
-    strategy = world.kind.make(Server(world))
+    strategy = world.kind.make(world)
     try:
         with redaction.invocation():
             store: Any = Store(world)

@@ -197,6 +197,17 @@ class TestK2:
         keys.rotated()
         assert keys.works()
 
+    def test_k2_an_orphan_whose_version_lost_its_label_to_a_copy(self, keys: KeyWorld) -> None:
+        """Its version's own key is held on, by a version put by hand with the same value: that does not spare the orphan."""
+        keys.rotated()
+        orphan = keys.service.issue("app", label_of(keys.arn, keys.version("AWSCURRENT")))
+        keys.put()
+        assert orphan.key in keys.live()
+        keys.rotated()
+        assert orphan.key not in keys.live()
+        assert keys.works()
+        assert keys.works("AWSPREVIOUS")
+
     def test_k2_another_secrets_keys_on_one_account(self, keys: KeyWorld) -> None:
         """Never touched, by label or by value."""
         made = keys.service.issue("app", None)

@@ -23,7 +23,7 @@ from demo.targets import NoServerError
 from testkit.emulator import machine
 from testkit.servers.containers import reachable_address
 from testkit.simulator import Simulator
-from testkit.simulator.simulator import ACCOUNT, REGION
+from testkit.simulator.calls import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

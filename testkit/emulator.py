@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from testkit.servers.process import keeper
+from testkit.simulator.calls import ACCOUNT, REGION
 from testkit.simulator.functions import HttpFunction
-from testkit.simulator.simulator import ACCOUNT, REGION
 
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 _REPORTED_SECONDS = 5.0  # how long the emulator may take to print what it has answered already

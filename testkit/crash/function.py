@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testkit.simulator import Invocation
-from testkit.simulator.simulator import ACCOUNT, REGION
+from testkit.simulator.calls import ACCOUNT, REGION
 
 
 @dataclass

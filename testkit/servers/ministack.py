@@ -24,7 +24,7 @@ from typing import Any
 import boto3
 
 from testkit.servers.process import free_port, keeper
-from testkit.simulator.simulator import ACCOUNT, REGION
+from testkit.simulator.calls import ACCOUNT, REGION
 
 INSTALLED = Path(sys.prefix) / "ministack" / "bin" / "ministack"
 # Listeners and sweeps that are of no use here, on ports and at a Docker engine that are not ours.

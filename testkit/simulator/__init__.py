@@ -21,9 +21,10 @@ values silently. What the model claims is in tests/unit/test_simulator.py and
 test_schedules.py, each test with AWS's own sentence.
 """
 
+from testkit.simulator.calls import Call
 from testkit.simulator.functions import Function, HttpFunction, Invocation, PythonFunction
 from testkit.simulator.rotations import Rotation, StepRun
-from testkit.simulator.simulator import Call, Simulator, TrailEvent
+from testkit.simulator.simulator import Simulator, TrailEvent
 
 __all__ = [
     "Call",

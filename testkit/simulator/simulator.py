@@ -1,28 +1,24 @@
 """The simulator: an HTTP server that speaks AWS's API, functions by their ARN, rotations in the background."""
 
 import io
-import json
-import re
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
-from urllib.parse import parse_qs
 
 import boto3
-from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend, secretsmanager_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from testkit.simulator.backend import SimulatedBackend, describe_secret, list_secret_version_ids
+from testkit.simulator.calls import ACCOUNT, REGION, Call, account_of, call_of, denied
 from testkit.simulator.clock import Clock
 from testkit.simulator.functions import Function, PythonFunction
 from testkit.simulator.rotations import Rotation
@@ -32,22 +28,7 @@ from testkit.simulator.versions import CURRENT, PENDING, Value
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-ACCOUNT, REGION = "123456789012", "eu-west-1"
 TRIES = 3  # the service's own number is not documented
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request that came over the wire. parameters may hold secret values: keep it out of logs.
-
-    account: whose credentials signed it. service: as it is called in the signature, such as "secretsmanager"
-    """
-
-    operation: str
-    user_agent: str
-    parameters: Mapping[str, Any] = field(repr=False)
-    account: str = ACCOUNT
-    service: str = "secretsmanager"
 
 
 @dataclass(frozen=True)
@@ -155,7 +136,7 @@ class Simulator:
 
     def rotate(self, secret_id: str, **options: Any) -> Rotation:
         """RotateSecret by its API, by somebody of the secret's account; then wait for what it started."""
-        account = _account({"SecretId": secret_id}) or ACCOUNT
+        account = account_of({"SecretId": secret_id}) or ACCOUNT
         client = self.client() if account == ACCOUNT else self.client_in(account)
         token = client.rotate_secret(SecretId=secret_id, **options)["VersionId"]
         self.wait()
@@ -318,14 +299,14 @@ class Simulator:
         def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             environ["wsgi.input"] = io.BytesIO(body)
-            noted = _call(environ, body)
+            noted = call_of(environ, body)
             if noted.service != "secretsmanager":
                 self.other_calls.append(noted)
                 return app(environ, start_response)
             with self._lock:
                 self.calls.append(noted)
-                if _account(noted.parameters) not in (None, noted.account):
-                    return _denied(noted, start_response)
+                if account_of(noted.parameters) not in (None, noted.account):
+                    return denied(noted, start_response)
                 return list(app(environ, start_response))
 
         return call
@@ -335,36 +316,6 @@ def _backend(account: str, region: str) -> SimulatedBackend:
     backend = secretsmanager_backends[account][region]
     assert isinstance(backend, SimulatedBackend)
     return backend
-
-
-_SIGNATURE = re.compile(r"Credential=(\w+)/\d+/[\w-]+/([\w-]+)/")
-
-
-def _call(environ: Mapping[str, Any], body: bytes) -> Call:
-    """A request as boto signs it, of a service that speaks JSON or the query protocol."""
-    signed = _SIGNATURE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    key, service = signed.groups() if signed else ("", "")
-    agent, account = environ.get("HTTP_USER_AGENT", ""), get_account_id_from(key)
-    parameters: dict[str, Any] = {}
-    if target := environ.get("HTTP_X_AMZ_TARGET"):
-        with suppress(ValueError):
-            parameters = json.loads(body)
-        return Call(target.rpartition(".")[2], agent, parameters, account, service or target.partition(".")[0])
-    parameters = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
-    return Call(parameters.pop("Action", ""), agent, parameters, account, service)
-
-
-def _account(parameters: Mapping[str, Any]) -> str | None:
-    """The account of the secret that is asked for by its ARN; None where it is asked for by name, in the caller's own."""
-    parts = str(parameters.get("SecretId")).split(":")
-    return parts[4] if len(parts) == 7 else None
-
-
-def _denied(call: Call, start_response: Callable[..., Any]) -> list[bytes]:
-    """What another account's caller is answered, as no secret here has a policy that lets him in."""
-    message = f"User in {call.account} is not authorized to perform: secretsmanager:{call.operation}"
-    start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
-    return [json.dumps({"__type": "AccessDeniedException", "Message": message}).encode()]
 
 
 class _Quiet(WSGIRequestHandler):

@@ -14,7 +14,7 @@ from samcli.lib.cfn_language_extensions.api import process_template
 from samcli.lib.cfn_language_extensions.models import PseudoParameterValues
 from samcli.yamlhelper import yaml_parse
 
-from testkit.simulator.simulator import ACCOUNT, REGION
+from testkit.simulator.calls import ACCOUNT, REGION
 
 # Of the operators only these: any other fails loudly.
 _MATCHES = {

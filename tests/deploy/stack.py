@@ -11,7 +11,7 @@ from typing import Any
 from samcli.yamlhelper import yaml_parse
 
 from testkit.servers.ministack import Ministack
-from testkit.simulator.simulator import ACCOUNT, REGION
+from testkit.simulator.calls import ACCOUNT, REGION
 from tests.packaged.conftest import ROOT, run, sam
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")

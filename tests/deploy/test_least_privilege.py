@@ -21,7 +21,7 @@ from common import accounts
 from testkit.mongodb.standin import stand_in
 from testkit.servers.postgres import PostgresServer
 from testkit.simulator import Simulator
-from testkit.simulator.simulator import ACCOUNT, REGION
+from testkit.simulator.calls import ACCOUNT, REGION
 from tests.deploy.policies import Request, Statement, allowed, resources, statements
 from tests.integration.api_key.world import KeyWorld
 from tests.integration.documentdb import world as documentdb

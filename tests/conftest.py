@@ -55,6 +55,12 @@ class Together(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
         return next((together for together in TOGETHER if file.startswith(together)), nodeid)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where two workers share the tests, the longest come first: none of them runs on alone at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: [word not in item.nodeid for word in ("crash_matrix", "redshift", "alternating")])
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     """pytest-xdist's marks of groups do not reach pytest 9.2, so it is said here."""
     return Together(config, log)

@@ -208,10 +208,13 @@ class TestEvents:
     def test_a_secret_of_another_account_gets_the_rotation_token(
         self, server: PostgresServer, aws: Simulator, start: Start
     ) -> None:
-        """PutSecretValue carries it; without it the service refuses a role of another account."""
-        function = start()
+        """In the role of that account; PutSecretValue carries it, as without it the service refuses such a role."""
+        account = json.loads((ROOT / "events" / "postgres" / "cross_account.json").read_text())["SecretId"].split(":")[
+            4
+        ]
+        function = start(AWS_ENDPOINT_URL_STS=aws.endpoint, TRUSTED_ACCOUNTS=account, TRUSTED_ROLE="keyturn-rotation")
         event = self.seeded("cross_account", server, aws, function)
-        assert event["SecretId"].split(":")[4] != function.arn.split(":")[4]
+        assert account != function.arn.split(":")[4]
         assert function.invoke(event).error is None
         (put,) = [call for call in aws.calls if call.operation == "PutSecretValue"]
         assert put.parameters["RotationToken"] == event["RotationToken"]

@@ -47,7 +47,11 @@ def test_one_line_a_step(observed: World) -> None:
     assert [one.get("case") for one in seen] == [None, "S1", None, None]
     for one in seen:
         # Where only the value would tell the strategy, finishSecret does not: it reads none.
-        assert set(one) - {"case"} == LINE - ({"strategy"} if one["step"] == "finishSecret" else set())
+        # The gap of a single user is told by the step that has seen the new password work.
+        assert ("gap_milliseconds" in one) == (one["step"] == "testSecret")
+        assert set(one) - {"case", "gap_milliseconds"} == LINE - (
+            {"strategy"} if one["step"] == "finishSecret" else set()
+        )
         assert (one["level"], one["outcome"], one["target"]) == ("INFO", "succeeded", "postgres")
         assert (one["secret_id"], one["version"]) == (observed.arn, rotation.token)
         assert 0 < one["milliseconds"] < 5000
@@ -57,6 +61,11 @@ def test_one_line_a_step(observed: World) -> None:
 def test_metrics_of_a_success(observed: World) -> None:
     """One record a step in CloudWatch's embedded format: a count and a duration, by target, strategy and step."""
     seen = metrics(observed.rotated())
+    (gap,) = [one for one in seen if "SingleUserGap" in one]
+    assert gap["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["target", "strategy"]]
+    assert (gap["target"], gap["strategy"]) == ("postgres", "single-user")
+    assert 0 < gap["SingleUserGap"][0] < 30_000
+    seen.remove(gap)
     assert len(seen) == 4
     for one in seen:
         (directive,) = one["_aws"]["CloudWatchMetrics"]

@@ -16,9 +16,8 @@ from common import clock, redaction
 from common.bounded import bounded
 from common.errors import BadSetting, StoreError
 
-Api: TypeAlias = Callable[
-    [str], Any
-]  # the name of one of AWS's services → boto's client of it, with the right credentials
+# The name of one of AWS's services → boto's client of it, with the right credentials.
+Api: TypeAlias = Callable[[str], Any]
 
 ASSUME_SECONDS = 12.0
 SHORTEST_SESSION = 900  # seconds, the least that STS gives; a step takes 120 at most

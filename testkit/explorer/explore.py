@@ -19,6 +19,7 @@ from testkit.explorer.world import (
     World,
     deliver,
     moved,
+    not_pending,
     version_id,
 )
 
@@ -85,8 +86,7 @@ def _rotate(moment: Moment) -> tuple[str, Moment, int]:
     if pending is not None and "AWSCURRENT" not in pending.labels:
         return "RotateSecret: the same rotation goes on", replace(moment, step=STEPS[0]), 0
     token = version_id(moment.begun + 1)
-    others = [replace(one, labels=one.labels - {"AWSPENDING"}) for one in state.versions]
-    versions = (*others, Version(token, None, frozenset({"AWSPENDING"})))
+    versions = (*not_pending(state.versions), Version(token, None, frozenset({"AWSPENDING"})))
     after = Moment(replace(state, versions=versions), STEPS[0], moment.begun + 1, moment.faults)
     return "RotateSecret", after, 0
 
@@ -143,7 +143,7 @@ def _operator(moment: Moment) -> Iterator[tuple[str, Moment, int]]:
     pending, current, previous = map(state.holder, ("AWSPENDING", "AWSCURRENT", "AWSPREVIOUS"))
     assert current is not None
     if pending is not None and pending is not current:
-        off = tuple(replace(one, labels=one.labels - {"AWSPENDING"}) for one in state.versions)
+        off = not_pending(state.versions)
         yield (
             "an operator takes AWSPENDING off",
             replace(moment, state=replace(state, versions=off), step=None, faults=left),
@@ -158,7 +158,7 @@ def _operator(moment: Moment) -> Iterator[tuple[str, Moment, int]]:
                 0,
             )
     if previous is not None and state.works(previous) and (pending is None or pending is current):
-        back = tuple(replace(one, labels=one.labels - {"AWSPENDING"}) for one in moved(state.versions, previous.id))
+        back = not_pending(moved(state.versions, previous.id))
         yield (
             "an operator goes back to AWSPREVIOUS",
             replace(moment, state=replace(state, versions=back), step=None, faults=left),

@@ -6,7 +6,7 @@ that two histories which end alike are one state.
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, get_args
 
@@ -32,7 +32,7 @@ from common.target import Authority, ListedKey, Pair, Proven
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
 ADMIN_ARN = ARN.replace("app-", "admin-")
-BASE, CLONE = "app", "app_clone"
+BASE = "app"
 How = Literal[
     "dies before", "dies after", "gets no answer, nothing done", "gets no answer, all done", "twice", "policy"
 ]
@@ -232,7 +232,7 @@ class Store:
             value = (pending.text("username"), pending.text("password"))
             if found and found[0].value is not None:
                 return found[0].value == value
-            others = [_without(one, "AWSPENDING") for one in self.world.state.versions if one.id != event.token]
+            others = not_pending(one for one in self.world.state.versions if one.id != event.token)
             self.world.put(versions=(*others, Version(event.token, value, frozenset({"AWSPENDING"}))))
             return True
 
@@ -242,8 +242,9 @@ class Store:
         """UpdateSecretVersionStage: AWSPENDING off this version."""
 
         def off() -> None:
-            versions = [_without(one, "AWSPENDING") if one.id == token else one for one in self.world.state.versions]
-            self.world.put(versions=tuple(versions))
+            holder = self.world.state.holder("AWSPENDING")
+            if holder and holder.id == token:
+                self.world.put(versions=not_pending(self.world.state.versions))
 
         self.world.call("Secrets Manager: UpdateSecretVersionStage (AWSPENDING off)", off)
 
@@ -257,6 +258,11 @@ class Store:
             self.world.put(versions=moved(self.world.state.versions, token))
 
         self.world.call("Secrets Manager: UpdateSecretVersionStage", move)
+
+
+def not_pending(versions: Iterable[Version]) -> tuple[Version, ...]:
+    """These versions without AWSPENDING."""
+    return tuple(replace(one, labels=one.labels - {"AWSPENDING"}) for one in versions)
 
 
 def moved(versions: Sequence[Version], to: str) -> tuple[Version, ...]:
@@ -461,7 +467,3 @@ def _run(world: World, step: str, token: str) -> str | None:
     except RotationError as error:
         return str(error)
     return None
-
-
-def _without(version: Version, label: str) -> Version:
-    return replace(version, labels=version.labels - {label})

@@ -1,7 +1,5 @@
 """The emulator with a stack in it; a child process, gone with the tests."""
 
-import fcntl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,25 +8,15 @@ import pytest
 from testkit.servers.ministack import INSTALLED, Ministack, ministack
 from testkit.servers.mysql import MySqlServer, find_mysql
 from testkit.servers.postgres import PostgresServer
-from tests.conftest import no_server
+from tests.deploy.environments import program
 from tests.deploy.stack import Stack
-from tests.packaged.conftest import ROOT, run
+from tests.packaged.conftest import run
 
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Ministack]:
     """The emulator, in the environment that the Makefile makes."""
-    with (ROOT / ".venv" / ".ministack.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a worker of these tests at a time makes it
-        made = subprocess.run(
-            ["make", "-s", ".venv/ministack/.ready"],  # noqa: S607
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if made.returncode != 0 or not INSTALLED.exists():
-        no_server(f"no ministack, which a package registry has: {made.stderr[-500:]}")
+    assert program("ministack") == INSTALLED
     with ministack() as running:
         yield running
 

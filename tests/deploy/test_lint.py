@@ -1,6 +1,5 @@
 """What linters say of template.yaml: nothing, but for what it says itself beside the resource, with the reason."""
 
-import fcntl
 import json
 import subprocess
 import sys
@@ -11,12 +10,11 @@ import pytest
 from samcli.lib.cfn_language_extensions.api import process_template
 from samcli.yamlhelper import yaml_parse
 
-from tests.conftest import no_server
+from tests.deploy.environments import program
 from tests.packaged.conftest import ROOT, run, sam
 from tests.unit.test_template import EVERYTHING
 
 TEMPLATE = ROOT / "template.yaml"
-ENVIRONMENT = Path(sys.prefix) / "checkov"
 # What a reason may be for: a stack that is asked for less is not less safe than that.
 SUPPRESSED = {
     "CKV_AWS_115",  # functions without a reserved concurrency
@@ -30,19 +28,7 @@ SUPPRESSED = {
 @pytest.fixture(scope="session")
 def checkov() -> Path:
     """The program, in the environment that the Makefile makes."""
-    with (ENVIRONMENT.parent / ".checkov.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a worker of these tests at a time makes it
-        made = subprocess.run(
-            ["make", "-s", ".venv/checkov/.ready"],  # noqa: S607
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    program = ENVIRONMENT / "bin" / "checkov"
-    if made.returncode != 0 or not program.exists():
-        no_server(f"no checkov, which a package registry has: {made.stderr[-500:]}")
-    return program
+    return program("checkov")
 
 
 def test_cfn_lint_is_silent() -> None:

@@ -48,13 +48,19 @@ def test_single_user(stack: Stack, target: str, database: Database) -> None:
         assert not database.reads(before)
 
 
-def test_alternating_users(stack: Stack, target: str, database: Database) -> None:
-    """To the clone and back, by the admin that AdminSecrets allows: the new one logs in with its rights, the old one still."""
+def attached_with_admin(stack: Stack, target: str, database: Database, folder: str) -> Rotating:
+    """The secret of a new user, which names that of a new admin, whose name begins with this folder."""
     admin, user = database.values()
     client = stack.cloud.client("secretsmanager")
-    name = f"admin/{secrets.token_hex(4)}"
+    name = f"{folder}/{secrets.token_hex(4)}"
     admin_arn = client.create_secret(Name=name, SecretString=json.dumps(admin))["ARN"]
-    secret = attached(stack, target, {**user, "masterarn": admin_arn})
+    return attached(stack, target, {**user, "masterarn": admin_arn})
+
+
+def test_alternating_users(stack: Stack, target: str, database: Database) -> None:
+    """To the clone and back, by the admin that AdminSecrets allows: the new one logs in with its rights, the old one still."""
+    secret = attached_with_admin(stack, target, database, "admin")
+    user = secret.value()
     for expected in (f"{user['username']}_clone", user["username"]):
         before = secret.value()
         token, log = secret.rotate()
@@ -67,11 +73,7 @@ def test_alternating_users(stack: Stack, target: str, database: Database) -> Non
 
 def test_an_admin_that_the_stack_does_not_name_is_refused(stack: Stack, database: Database, target: str) -> None:
     """AdminSecrets is what makes ADMIN_SECRETS (W1); nothing is changed."""
-    admin, user = database.values()
-    client = stack.cloud.client("secretsmanager")
-    name = f"others/{secrets.token_hex(4)}"
-    admin_arn = client.create_secret(Name=name, SecretString=json.dumps(admin))["ARN"]
-    secret = attached(stack, target, {**user, "masterarn": admin_arn})
+    secret = attached_with_admin(stack, target, database, "others")
     token = secret.stage()
     assert secret.call("createSecret", token).error is None
     assert "[admin-not-allowed]" in str(secret.call("setSecret", token).error)

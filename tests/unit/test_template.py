@@ -59,6 +59,9 @@ ROTATION = [
     "secretsmanager:UpdateSecretVersionStage",
 ]
 Made = dict[str, dict[str, Any]]
+PSEUDO = PseudoParameterValues(
+    region=REGION, account_id=ACCOUNT, stack_name="keyturn", partition="aws", url_suffix="amazonaws.com"
+)
 
 
 def stack(section: str = "Resources", **parameters: str) -> Made:
@@ -68,20 +71,14 @@ def stack(section: str = "Resources", **parameters: str) -> Made:
 
 @functools.cache
 def _stack(section: str, parameters: tuple[tuple[str, str], ...]) -> Made:
-    pseudo = PseudoParameterValues(
-        region=REGION, account_id=ACCOUNT, stack_name="keyturn", partition="aws", url_suffix="amazonaws.com"
-    )
-    found = process_template(TEMPLATE, parameter_values=dict(parameters), pseudo_parameters=pseudo)[section]
-    conditions = resolved_conditions(TEMPLATE, pseudo, dict(parameters))
+    found = process_template(TEMPLATE, parameter_values=dict(parameters), pseudo_parameters=PSEUDO)[section]
+    conditions = resolved_conditions(TEMPLATE, PSEUDO, dict(parameters))
     return {name: one for name, one in found.items() if conditions.get(one.get("Condition"), True)}
 
 
 def deployed(**parameters: str) -> Made:
     """What CloudFormation makes of it: AWS::LanguageExtensions first, which leaves Globals as they are, then SAM."""
-    pseudo = PseudoParameterValues(
-        region=REGION, account_id=ACCOUNT, stack_name="keyturn", partition="aws", url_suffix="amazonaws.com"
-    )
-    found = process_template(TEMPLATE, parameter_values=parameters, pseudo_parameters=pseudo)
+    found = process_template(TEMPLATE, parameter_values=parameters, pseudo_parameters=PSEUDO)
     found["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # as sam deploy has uploaded it
     for one in found["Resources"].values():
         if one["Type"] == "AWS::Serverless::Function":

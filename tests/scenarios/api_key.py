@@ -1,7 +1,8 @@
-"""The crash matrices of issued and of chosen keys, whole: every death, every recovery, and no key that nobody holds."""
+"""API keys to be rotated: issued by the key service and by ntfy, chosen at RabbitMQ."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from testkit.keyservice import KeyService
 from testkit.providers import write_provider
 from testkit.servers.ntfy import NtfyServer
 from testkit.servers.rabbitmq import RabbitMqServer
-from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
+from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
 
 _numbers = itertools.count()
 HANDLER = "tests.integration.api_key.app:handler"
@@ -135,7 +136,7 @@ class Providers:
         return {"PROVIDERS": str(self.folder), "TLS_CA_FILE": str(ca_file), "ADMIN_SECRETS": ADMIN_SECRETS}
 
 
-def scenario(
+def _scenario(
     name: str,
     server: tuple[str, int],
     files: Providers,
@@ -144,7 +145,7 @@ def scenario(
     *,
     issued: bool,
 ) -> Scenario:
-    """A matrix of one provider; every port is allowed, as the proxy's is not known before."""
+    """Every port is allowed, as the proxy's is not known before."""
     return Scenario(
         name=f"api_key, {name}",
         handler=HANDLER,
@@ -160,37 +161,36 @@ def scenario(
 ANY_PORT = {"hosts": ["localhost"], "ports": list(range(1024, 65536))}
 
 
-def test_no_death_leaves_an_orphan(tmp_path: Path, keyservice: KeyService, record_property: Record) -> None:
+@contextmanager
+def at_the_key_service(fixture: Callable[[str], Any], folder: Path) -> Iterator[Scenario]:
     """K1 to K3 at the key service."""
-    assert keyservice.ca_file
-    files = Providers(tmp_path / "providers", "keyservice", server=ANY_PORT)
-    server = "localhost", keyservice.port
-    every_death(
-        scenario(
-            "issued, key service",
-            server,
-            files,
-            keyservice.ca_file,
-            lambda port, _: KeyServiceSubject(keyservice, port),
-            issued=True,
-        ),
-        record_property,
-    )
+    service: KeyService = fixture("keyservice")
+    assert service.ca_file
+    files = Providers(folder / "providers", "keyservice", server=ANY_PORT)
+
+    def make(port: int, _: object) -> KeyServiceSubject:
+        return KeyServiceSubject(service, port)
+
+    yield _scenario("issued, key service", ("localhost", service.port), files, service.ca_file, make, issued=True)
 
 
-def test_no_death_leaves_an_orphan_at_ntfy(tmp_path: Path, ntfy: NtfyServer, record_property: Record) -> None:
+@contextmanager
+def at_ntfy(fixture: Callable[[str], Any], folder: Path) -> Iterator[Scenario]:
     """K1 to K3 at a service that knows nothing of us."""
-    files = Providers(tmp_path / "providers", "ntfy", server=ANY_PORT)
-    server = "127.0.0.1", ntfy.port
-    every_death(
-        scenario("issued, ntfy", server, files, ntfy.ca_file, lambda port, _: NtfySubject(ntfy, port), issued=True),
-        record_property,
-    )
+    ntfy: NtfyServer = fixture("ntfy")
+    files = Providers(folder / "providers", "ntfy", server=ANY_PORT)
+
+    def make(port: int, _: object) -> NtfySubject:
+        return NtfySubject(ntfy, port)
+
+    yield _scenario("issued, ntfy", ("127.0.0.1", ntfy.port), files, ntfy.ca_file, make, issued=True)
 
 
-def test_no_death_loses_a_chosen_password(tmp_path: Path, rabbitmq: RabbitMqServer, record_property: Record) -> None:
+@contextmanager
+def at_rabbitmq(fixture: Callable[[str], Any], folder: Path) -> Iterator[Scenario]:
     """S1b to S4 at RabbitMQ."""
-    files = Providers(tmp_path / "providers", "rabbitmq", server=ANY_PORT, admin={"secrets": [ADMIN_SECRETS]})
+    rabbitmq: RabbitMqServer = fixture("rabbitmq")
+    files = Providers(folder / "providers", "rabbitmq", server=ANY_PORT, admin={"secrets": [ADMIN_SECRETS]})
     users = rabbitmq.users()
     rabbitmq.create_user(ADMIN, ADMIN_PASSWORD, ("administrator",))
 
@@ -198,8 +198,7 @@ def test_no_death_loses_a_chosen_password(tmp_path: Path, rabbitmq: RabbitMqServ
         arn = admin_arn(client, {**rabbitmq.secret(ADMIN, ADMIN_PASSWORD), "port": port})
         return RabbitMqSubject(rabbitmq, port, arn)
 
-    server = "127.0.0.1", rabbitmq.port
     try:
-        every_death(scenario("chosen, RabbitMQ", server, files, rabbitmq.ca_file, make, issued=False), record_property)
+        yield _scenario("chosen, RabbitMQ", ("127.0.0.1", rabbitmq.port), files, rabbitmq.ca_file, make, issued=False)
     finally:
         rabbitmq.drop_users(keep=users)

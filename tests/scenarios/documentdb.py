@@ -1,20 +1,21 @@
-"""The crash matrix of DocumentDB on FerretDB, with DocumentDB's and MongoDB's users: every death, every recovery, both strategies.
+"""Users on FerretDB, as DocumentDB and MongoDB have them, to be rotated by both strategies.
 
 DocumentDB's shows no mechanisms and takes no restrictions, MongoDB's both; the commands are one more with DocumentDB's.
 """
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from testkit.crash.matrix import Scenario, Value
 from testkit.mongodb.standin import StandIn, stand_in
 from testkit.mongodb.users import CHANGES_ITSELF, MANAGES_USERS
 from testkit.servers.mongo import MongoServer
-from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
+from tests.conftest import no_server
+from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
 
 _numbers = itertools.count()
 
@@ -59,16 +60,14 @@ class DocumentDbSubject:
             self.server.users.known.pop((name, "admin"), None)
 
 
-@pytest.mark.parametrize(
-    ("flavour", "strategy"),
-    [("documentdb", "single-user"), ("documentdb", "alternating-users"), ("mongodb", "alternating-users")],
-)
-def test_no_death_loses_anything(
-    ferret: MongoServer, tmp_path: Path, flavour: str, strategy: str, record_property: Record
-) -> None:
-    """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
+@contextmanager
+def scenario(fixture: Callable[[str], Any], folder: Path, *, flavour: str, strategy: str) -> Iterator[Scenario]:
+    """With an admin, for alternating users."""
     alternating = strategy == "alternating-users"
-    with stand_in(ferret, flavour, tmp_path / "logins.log") as server:
+    ferret: MongoServer = fixture("mongo")
+    if ferret.flavour != "ferretdb":
+        no_server("MongoDB's users are FerretDB's here, with what MongoDB's manual says of them")
+    with stand_in(ferret, flavour, folder / "logins.log") as server:
         server.create_user(ADMIN, ADMIN_PASSWORD, may=frozenset([CHANGES_ITSELF, MANAGES_USERS]))
 
         def make(port: int, client: Any) -> DocumentDbSubject:
@@ -76,7 +75,7 @@ def test_no_death_loses_anything(
                 return DocumentDbSubject(server, port, None)
             return DocumentDbSubject(server, port, admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port)))
 
-        scenario = Scenario(
+        yield Scenario(
             name=f"{flavour}, {strategy}",
             handler="rotators.documentdb.app:handler",
             environment={"TLS_CA_FILE": str(ferret.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
@@ -84,4 +83,3 @@ def test_no_death_loses_anything(
             make=make,
             always_works=alternating,
         )
-        every_death(scenario, record_property)

@@ -1,15 +1,15 @@
-"""The crash matrix of PostgreSQL, whole: every death, every recovery, both strategies."""
+"""PostgreSQL's users, to be rotated by both strategies."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from testkit.crash.matrix import Scenario, Value
 from testkit.servers.postgres import PostgresServer
-from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
+from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
 
 _numbers = itertools.count()
 
@@ -55,9 +55,10 @@ class PostgresSubject:
         self.server.run(f"DROP ROLE IF EXISTS {self.user}_clone; DROP ROLE {self.user}")
 
 
-@pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
-def test_no_death_loses_anything(server: PostgresServer, trusted: Path, strategy: str, record_property: Record) -> None:
-    """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
+@contextmanager
+def scenario(fixture: Callable[[str], Any], _folder: Path, *, strategy: str) -> Iterator[Scenario]:
+    """With an admin like RDS's, for alternating users."""
+    server: PostgresServer = fixture("server")
     server.run("DROP TABLE IF EXISTS matrix_given; CREATE TABLE matrix_given (i int)")
     server.create_user(ADMIN, ADMIN_PASSWORD)
     server.run(f"ALTER ROLE {ADMIN} CREATEROLE")
@@ -69,15 +70,14 @@ def test_no_death_loses_anything(server: PostgresServer, trusted: Path, strategy
         arn = admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port))
         return PostgresSubject(server, port, arn)
 
-    scenario = Scenario(
-        name=f"postgres, {strategy}",
-        handler="rotators.postgres.app:handler",
-        environment={"TLS_CA_FILE": str(trusted), "ADMIN_SECRETS": ADMIN_SECRETS},
-        server=("localhost", server.port),
-        make=make,
-        always_works=alternating,
-    )
     try:
-        every_death(scenario, record_property)
+        yield Scenario(
+            name=f"postgres, {strategy}",
+            handler="rotators.postgres.app:handler",
+            environment={"TLS_CA_FILE": str(server.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
+            server=("localhost", server.port),
+            make=make,
+            always_works=alternating,
+        )
     finally:
         server.run(f"DROP TABLE matrix_given; DROP ROLE {ADMIN}")

@@ -1,15 +1,15 @@
-"""The crash matrix of Redshift on the stand-in, whole: every death, every recovery, both strategies."""
+"""Redshift's users, on the stand-in, to be rotated by both strategies."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from testkit.crash.matrix import Scenario, Value
 from testkit.servers.redshift import RedshiftServer
-from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
+from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
 
 _numbers = itertools.count()
 
@@ -55,9 +55,10 @@ class RedshiftSubject:
         self.server.drop_identities(keep=self.server.identities() - {self.user, f"{self.user}_clone"})
 
 
-@pytest.fixture
-def prepared(cluster: RedshiftServer) -> Iterator[RedshiftServer]:
+@contextmanager
+def _prepared(cluster: RedshiftServer) -> Iterator[RedshiftServer]:
     """What the subjects' rights are on, and an admin."""
+    before = cluster.identities()
     cluster.run("CREATE DATABASE matrix_other")
     for table in ("matrix_given", "matrix_for_group", "matrix_for_role"):
         cluster.run(f"CREATE TABLE {table} (i int); INSERT INTO {table} VALUES (1)")
@@ -69,25 +70,26 @@ def prepared(cluster: RedshiftServer) -> Iterator[RedshiftServer]:
     yield cluster
     cluster.run("DROP TABLE matrix_given; DROP TABLE matrix_for_group; DROP TABLE matrix_for_role")
     cluster.behind("DROP DATABASE matrix_other WITH (FORCE)")
+    cluster.drop_identities(keep=before)
 
 
-@pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
-def test_no_death_loses_anything(prepared: RedshiftServer, strategy: str, record_property: Record) -> None:
-    """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
+@contextmanager
+def scenario(fixture: Callable[[str], Any], _folder: Path, *, strategy: str) -> Iterator[Scenario]:
+    """With an admin, for alternating users."""
     alternating = strategy == "alternating-users"
+    with _prepared(fixture("redshift")) as server:
 
-    def make(port: int, client: Any) -> RedshiftSubject:
-        if not alternating:
-            return RedshiftSubject(prepared, port, None)
-        arn = admin_arn(client, prepared.secret(ADMIN, ADMIN_PASSWORD, port=port))
-        return RedshiftSubject(prepared, port, arn)
+        def make(port: int, client: Any) -> RedshiftSubject:
+            if not alternating:
+                return RedshiftSubject(server, port, None)
+            arn = admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port))
+            return RedshiftSubject(server, port, arn)
 
-    scenario = Scenario(
-        name=f"redshift, {strategy}",
-        handler="rotators.redshift.app:handler",
-        environment={"TLS_CA_FILE": str(prepared.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
-        server=("127.0.0.1", prepared.port),
-        make=make,
-        always_works=alternating,
-    )
-    every_death(scenario, record_property)
+        yield Scenario(
+            name=f"redshift, {strategy}",
+            handler="rotators.redshift.app:handler",
+            environment={"TLS_CA_FILE": str(server.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
+            server=("127.0.0.1", server.port),
+            make=make,
+            always_works=alternating,
+        )

@@ -1,20 +1,17 @@
-"""The crash matrix of MySQL and MariaDB, whole: every death, every recovery, every strategy."""
+"""MySQL's and MariaDB's users, to be rotated by every strategy."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from testkit.crash.matrix import Scenario, Value
 from testkit.servers.mysql import MySqlServer
-from tests.integration.matrix import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, Record, admin_arn, every_death
+from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
 
 _numbers = itertools.count()
-STRATEGIES = {
-    "mysql": ["single-user", "dual-password", "alternating-users"],
-    "mariadb": ["single-user", "alternating-users"],
-}
 
 
 @dataclass(frozen=True)
@@ -57,14 +54,10 @@ class MySqlSubject:
         self.server.run(f"DROP USER IF EXISTS {self.user}, {self.user}_clone")
 
 
-@pytest.mark.parametrize(
-    ("flavour", "strategy"), [(flavour, strategy) for flavour, all_of in STRATEGIES.items() for strategy in all_of]
-)
-def test_no_death_loses_anything(
-    request: pytest.FixtureRequest, flavour: str, strategy: str, record_property: Record
-) -> None:
-    """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
-    server: MySqlServer = request.getfixturevalue(flavour)
+@contextmanager
+def scenario(fixture: Callable[[str], Any], _folder: Path, *, flavour: str, strategy: str) -> Iterator[Scenario]:
+    """With an admin, for alternating users."""
+    server: MySqlServer = fixture(flavour)
     before = server.users()
     alternating = strategy == "alternating-users"
 
@@ -74,7 +67,7 @@ def test_no_death_loses_anything(
         arn = admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port))
         return MySqlSubject(server, port, arn)
 
-    scenario = Scenario(
+    made = Scenario(
         name=f"{flavour}, {strategy}",
         handler="rotators.mysql.app:handler",
         environment={"TLS_CA_FILE": str(server.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
@@ -92,7 +85,7 @@ def test_no_death_loses_anything(
         server.run(f"GRANT SELECT, INSERT, CREATE USER ON *.* TO {ADMIN} WITH GRANT OPTION")
         if flavour == "mysql":
             server.run(f"GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {ADMIN} WITH GRANT OPTION")
-        every_death(scenario, record_property)
+        yield made
     finally:
         server.run("DROP DATABASE IF EXISTS matrix")
         server.drop_users(keep=before)

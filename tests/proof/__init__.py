@@ -1,0 +1,1 @@
+"""The proofs: every death, every state, chance, load, nonsense, leaks, a thousand rotations. `make proof` runs them whole."""

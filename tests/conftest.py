@@ -67,13 +67,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the crash matrices have covered."""
+    """What the crash matrices have covered, of each scenario."""
     reports = [report for name in ("passed", "failed") for report in terminalreporter.getreports(name)]
     covered = [value for report in reports for name, value in report.user_properties if name == "covered"]
     if covered:
         terminalreporter.section("crash matrix")
-        for line in covered:
-            terminalreporter.write_line(str(line))
+    for scenario in sorted({one["name"] for one in covered}):
+        parts = [one for one in covered if one["name"] == scenario]
+        cells, broken = sum(one["cells"] for one in parts), sum(len(one["broken"]) for one in parts)
+        seconds = sum(one["seconds"] for one in parts)
+        terminalreporter.write_line(f"{scenario}: {cells} cells, {broken} promises broken, {seconds:.0f} s")
 
 
 @pytest.fixture

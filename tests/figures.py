@@ -18,8 +18,8 @@ def part_or_whole(part: T, whole: T) -> T:
     return whole if FOLDER else part
 
 
-def publish(section: str, name: str, **figures: object) -> None:
-    """Keep the figures of one measurement; a later one of the same section and name replaces it."""
+def publish(section: str, of: str, /, **figures: object) -> None:
+    """Keep the figures of one measurement; a later one of the same replaces it."""
     if FOLDER:
-        file = Path(FOLDER) / f"{section}-{re.sub('[^a-z0-9]+', '-', name.lower())}.json"
-        file.write_text(json.dumps({"section": section, "name": name, **figures}, indent=1) + "\n")
+        file = Path(FOLDER) / f"{section}-{re.sub('[^a-z0-9]+', '-', of.lower())}.json"
+        file.write_text(json.dumps({"section": section, "of": of, **figures}, indent=1) + "\n")

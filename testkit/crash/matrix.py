@@ -1,22 +1,28 @@
-"""The crash matrix: a rotation is recorded, then made again and again, and the function dies at each message of it.
+"""The crash matrix: a rotation is recorded, then made again and again, and something happens at each message of it.
 
-For each message of the first and of the second rotation, before and after it, and for each way to recover (the service
-tries the same version again; the rotation is given up and a new one started), every promise is looked at.
+For each message of the first or of the second rotation: the function dies before it, or after it, or its answer is lost; and
+for each way to recover (the service tries the same version again; the rotation is given up and a new one started; a
+person puts a value by hand in mid-rotation, then a new one is started) every promise is looked at.
 """
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
-from testkit.crash.function import ProcessFunction, process_function
-from testkit.crash.proxy import Killer, http_requests, proxy, tls_records
-from testkit.simulator import Rotation, Simulator
+from testkit.crash.function import process_function
+from testkit.crash.proxy import MOMENTS, Killer, Moment, http_requests, proxy, tls_records
+from testkit.simulator import Invocation, Rotation, Simulator
 
 Value = dict[str, Any]
+Which: TypeAlias = Literal["first", "second"]
+Recovery: TypeAlias = Literal["again", "anew", "by hand"]
+RECOVERIES: tuple[Recovery, ...] = get_args(Recovery)
 TRIES = 3  # how often a death is tried before it counts as one that never came
+BY_HAND = "put_by_hand"  # a field that no target knows, which a person adds to AWSCURRENT's value
 
 
 class Subject(Protocol):
@@ -60,43 +66,79 @@ class Scenario:
     left_over: Callable[[Any, list[Value]], list[str]] | None = None
 
 
-@dataclass
+class Killable(Protocol):
+    """A function that can be stopped where it is."""
+
+    @property
+    def arn(self) -> str:
+        """What RotateSecret names."""
+        ...
+
+    def invoke(self, event: Mapping[str, str]) -> Invocation:
+        """Call it once, synchronously."""
+        ...
+
+    def freeze(self) -> Callable[[], None]:
+        """Stop the running invocation; what is answered kills it."""
+        ...
+
+
+# Given a scenario and the environment of its function, the function.
+Starter: TypeAlias = Callable[[Scenario, Mapping[str, str]], AbstractContextManager[Killable]]
+
+
+def forked(scenario: Scenario, environment: Mapping[str, str]) -> AbstractContextManager[Killable]:
+    """The function of this source, in a process of its own for each invocation."""
+    return process_function(scenario.handler, **environment)
+
+
+@dataclass(frozen=True)
 class Coverage:
-    """What a matrix has covered."""
+    """What a part of the matrix has covered.
+
+    messages: how many the rotation has. cells: how many of `all_cells` were run. seconds: how long that took
+    """
 
     name: str
-    messages: dict[str, int] = field(default_factory=dict)
-    runs: int = 0
-    broken: list[str] = field(default_factory=list)
+    which: Which
+    recovery: Recovery
+    messages: int
+    cells: int
+    seconds: float
+    broken: tuple[str, ...]
 
-    def __str__(self) -> str:
-        messages = ", ".join(f"{number} messages in the {which} rotation" for which, number in self.messages.items())
-        return f"{self.name}: {messages}; {self.runs} deaths, {len(self.broken)} promises broken"
+    @property
+    def all_cells(self) -> int:
+        """Each message at each moment."""
+        return len(MOMENTS) * self.messages
 
 
-def run_matrix(scenario: Scenario) -> Coverage:
-    """Every death, every recovery; what was covered, and what broke."""
-    coverage = Coverage(scenario.name)
-    with _bench(scenario) as bench:
-        for which in ("first", "second"):
-            messages = coverage.messages[which] = _recorded(bench, which)
-            for at, before, anew in itertools.product(range(1, messages + 1), (True, False), (False, True)):
-                coverage.runs += 1
-                coverage.broken += _a_death(bench, which, at, before=before, anew=anew)
-    return coverage
+def run_matrix(
+    scenario: Scenario, which: Which, recovery: Recovery, *, start: Starter = forked, every: int = 1
+) -> Coverage:
+    """Each message at each moment, with one recovery, in one of the rotations; what was covered, and what broke.
+
+    every: 2 runs each second cell only, and so on; with each recovery other ones
+    """
+    started = time.monotonic()
+    with _bench(scenario, start) as bench:
+        messages = _recorded(bench, which)
+        cells = list(itertools.product(range(1, messages + 1), MOMENTS))[RECOVERIES.index(recovery) % every :: every]
+        broken = [said for at, moment in cells for said in _a_death(bench, which, at, moment, recovery)]
+    return Coverage(scenario.name, which, recovery, messages, len(cells), time.monotonic() - started, tuple(broken))
 
 
 @dataclass(frozen=True)
 class _Bench:
     scenario: Scenario
     aws: Simulator
-    function: ProcessFunction
+    function: Killable
     killer: Killer
     port: int
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @contextmanager
-    def case(self, which: str) -> Iterator["_Case"]:
+    def case(self, which: Which) -> Iterator["_Case"]:
         """A new subject and its secret, before the first or the second rotation."""
         subject = self.scenario.make(self.port, self.aws.client())
         client = self.aws.client()
@@ -104,7 +146,7 @@ class _Bench:
         arn = client.create_secret(Name=f"matrix/{next(self.numbers)}", SecretString=text)["ARN"]
         for name, value in self.scenario.tags.items():
             client.tag_resource(SecretId=arn, Tags=[{"Key": name, "Value": value}])
-        self.killer.arm(0, before=True)
+        self.killer.arm(0)
         self.aws.calls.clear()
         case = _Case(self, subject, arn)
         try:
@@ -150,6 +192,11 @@ class _Case:
                     SecretId=self.arn, VersionStage="AWSPENDING", RemoveFromVersionId=version
                 )
 
+    def put_by_hand(self) -> None:
+        """What a person does who edits a field in mid-rotation: AWSCURRENT's value again, with another field."""
+        value = json.dumps({**self.current(), BY_HAND: "yes"})
+        self.bench.aws.client().put_secret_value(SecretId=self.arn, SecretString=value)
+
     def broken(self, rights: object) -> Iterator[str]:
         """The promises that do not hold now that the rotation has recovered."""
         staged = self.staged()
@@ -165,7 +212,7 @@ class _Case:
             yield "a rotation is still pending"
         held = [value for _, value in staged.values() if value]
         for value in self._ever_stored():
-            if value not in held and self.subject.accepts(value):
+            if _login(value) not in map(_login, held) and self.subject.accepts(value):
                 yield "a credential that no staged version holds logs in"
         if self.bench.scenario.left_over:
             yield from self.bench.scenario.left_over(self.subject, held)
@@ -176,8 +223,12 @@ class _Case:
         return [self.subject.value, *stored]
 
 
+def _login(value: Value) -> Value:
+    return {name: field for name, field in value.items() if name != BY_HAND}
+
+
 @contextmanager
-def _bench(scenario: Scenario) -> Iterator[_Bench]:
+def _bench(scenario: Scenario, start: Starter) -> Iterator[_Bench]:
     """The simulator, the proxies, the function."""
     with ExitStack() as stack:
         aws = stack.enter_context(Simulator())
@@ -186,41 +237,40 @@ def _bench(scenario: Scenario) -> Iterator[_Bench]:
         endpoint = ("127.0.0.1", int(aws.endpoint.rpartition(":")[2]))
         secrets_manager = stack.enter_context(proxy("Secrets Manager", endpoint, http_requests, killer))
         environment = {**scenario.environment, "SECRETS_MANAGER_ENDPOINT": f"http://127.0.0.1:{secrets_manager}"}
-        function = stack.enter_context(process_function(scenario.handler, **environment))
+        function = stack.enter_context(start(scenario, environment))
         aws.add(function)
         killer.freeze = function.freeze
         yield _Bench(scenario, aws, function, killer, port)
 
 
-def _recorded(bench: _Bench, which: str) -> int:
+def _recorded(bench: _Bench, which: Which) -> int:
     """How many messages this rotation has."""
     with bench.case(which) as case:
-        case.subject.rights(
-            case.current()
-        )  # as each run does: a login that the server knows already takes fewer messages
-        bench.killer.arm(0, before=True)
+        # As each run does: a login that the server knows already takes fewer messages.
+        case.subject.rights(case.current())
+        bench.killer.arm(0)
         assert case.rotate().succeeded
         return len(bench.killer.seen)
 
 
-def _a_death(bench: _Bench, which: str, at: int, *, before: bool, anew: bool) -> list[str]:
+def _a_death(bench: _Bench, which: Which, at: int, moment: Moment, recovery: Recovery) -> list[str]:
     """As `_one_death`; again where that rotation had ended before the message came.
 
     One message more or less is the driver's and the TLS library's doing: records that went out together, or apart
     """
     for _ in range(TRIES):
-        broken = _one_death(bench, which, at, before=before, anew=anew)
+        broken = _one_death(bench, which, at, moment, recovery)
         if bench.killer.fired:
             break
     return broken
 
 
-def _one_death(bench: _Bench, which: str, at: int, *, before: bool, anew: bool) -> list[str]:
-    """Die at one message, recover, and look; what broke, with where."""
+def _one_death(bench: _Bench, which: Which, at: int, moment: Moment, recovery: Recovery) -> list[str]:
+    """Let it happen at one message, recover, and look; what broke, with where."""
     with bench.case(which) as case:
         rights = case.subject.rights(case.current())
-        bench.aws.tries = 1 if anew else 3
-        bench.killer.arm(at, before=before)
+        bench.aws.tries = 3 if recovery == "again" else 1
+        bench.killer.arm(at, moment)
         looks: list[bool] = []
 
         def look() -> None:
@@ -232,11 +282,13 @@ def _one_death(bench: _Bench, which: str, at: int, *, before: bool, anew: bool) 
         rotation = case.rotate()
         bench.killer.disarm()
         look()
-        if anew:
-            case.give_up()
+        if recovery != "again":
+            give_up = case.give_up if recovery == "anew" else case.put_by_hand
+            give_up()
+            look()
             rotation = case.rotate()
         bench.aws.pause = lambda: None
-        broken = [] if bench.killer.fired else ["the function did not die"]
+        broken = [] if bench.killer.fired else ["the message never came"]
         if not all(looks):
             broken.append("AWSCURRENT did not log in at every instant")
         if not rotation.succeeded:
@@ -245,6 +297,6 @@ def _one_death(bench: _Bench, which: str, at: int, *, before: bool, anew: bool) 
         if bench.scenario.left_over:
             broken += [] if case.rotate().succeeded else ["the next rotation fails"]
             broken += [f"after the next rotation, {promise}" for promise in case.broken(rights)]
-        where = bench.killer.seen[at - 1] if len(bench.killer.seen) >= at else "?"
-        how = f"{which} rotation, death {'before' if before else 'after'} message {at} ({where}), {'anew' if anew else 'again'}"
-        return [f"{bench.scenario.name}, {how}: {promise}" for promise in broken]
+        what = bench.killer.seen[at - 1] if len(bench.killer.seen) >= at else "?"
+        where = f"{which} rotation, {moment} at message {at} ({what}), recovered {recovery}"
+        return [f"{bench.scenario.name}, {where}: {promise}" for promise in broken]

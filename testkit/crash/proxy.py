@@ -1,4 +1,4 @@
-"""Proxies that count what the function sends, and kill it before or after the n-th message.
+"""Proxies that count what the function sends, and kill it before or after the n-th message, or lose the answer to that.
 
 A message is an HTTP request (to Secrets Manager) or a TLS record (to a server; TLS stays on, what is in it is the
 function's own business). Both proxies count by one counter, in the order in which the messages arrive.
@@ -10,32 +10,38 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
-ANSWER_SECONDS = 0.1  # how long a message may go unanswered before the function dies "after" it
+ANSWER_SECONDS = (
+    0.1  # how long a message may go unanswered before the function dies "after" it, or loses the connection
+)
+Moment: TypeAlias = Literal["before", "after", "answer lost"]
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
 
 @dataclass
 class Killer:
-    """When the function is to die: `before` or after the `at`-th message; 0 means never.
+    """What happens at the `at`-th message; 0 means nothing, ever.
 
-    freeze: stops the function where it is, and answers what kills it (nothing, where the message was its last and it has
+    moment: the function dies before the other side gets the message, or after that has acted on it; or it lives, and the
+    connection ends instead of an answer. freeze: stops the function where it is, and answers what kills it (nothing, where the message was its last and it has
     ended by itself already). fired: the message has come. seen: what was counted, as "where: what"
     """
 
     freeze: Callable[[], Callable[[], None]] = lambda: lambda: None
     at: int = 0
-    before: bool = True
+    moment: Moment = "before"
     seen: list[str] = field(default_factory=list)
     fired: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def arm(self, at: int, *, before: bool) -> None:
-        """Count from the start, and kill once."""
-        self.at, self.before, self.fired = at, before, False
+    def arm(self, at: int, moment: Moment = "before") -> None:
+        """Count from the start, and strike once."""
+        self.at, self.moment, self.fired = at, moment, False
         self.seen.clear()
 
     def disarm(self) -> None:
-        """Kill no more, whether it came to that or not."""
+        """Strike no more, whether it came to that or not."""
         self.at = 0
 
     def count(self, what: str) -> bool:
@@ -116,9 +122,12 @@ def _connection(name: str, client: socket.socket, upstream: tuple[str, int], fra
                 raw, what = message
                 buffer = buffer[len(raw) :]
                 if killer.count(f"{name}: {what}"):
+                    if killer.moment == "answer lost":
+                        _let_act(raw, server, held, answered)
+                        return
                     # Frozen at once: it must not get further than this message before it dies.
                     kill = killer.freeze()
-                    if not killer.before:
+                    if killer.moment == "after":
                         _let_act(raw, server, held, answered)
                     kill()
                     return

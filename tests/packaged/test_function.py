@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testkit.crash.proxy import Killer, http_requests, proxy, tls_records
+from testkit.crash.proxy import Killer, Moment, http_requests, proxy, tls_records
 from testkit.emulator import EmulatedFunction
 from testkit.servers.postgres import PostgresServer
 from testkit.simulator import HttpFunction, Simulator
@@ -107,7 +107,7 @@ def test_a_timeout_is_seen_by_the_service_and_retried(single: World, start: Star
     ids=" ".join,
 )
 def test_a_killed_runtime_is_seen_by_the_service_and_retried(
-    server: PostgresServer, aws: Simulator, trusted: Path, start: Start, death: tuple[str, str, str]
+    server: PostgresServer, aws: Simulator, trusted: Path, start: Start, death: tuple[Moment, str, str]
 ) -> None:
     """Killed where a value is stored, the password is changed, the label moves: the retry finds out."""
     assert trusted.exists()
@@ -123,11 +123,11 @@ def test_a_killed_runtime_is_seen_by_the_service_and_retried(
         try:
             world.function = function
             world.rotated()
-            killer.arm(0, before=True)
+            killer.arm(0)
             world.rotated()
             at = _message_to_die_at(killer.seen, message)
             killer.freeze = function.emulator.freeze
-            killer.arm(at, before=when == "before")
+            killer.arm(at, when)
             rotation = world.rotated()
             assert killer.fired
             errors = [run.invocation.error for run in rotation.runs if run.invocation and run.invocation.error]

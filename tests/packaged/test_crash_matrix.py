@@ -1,0 +1,77 @@
+"""The crash matrix of the artifacts: killed under Lambda's own emulator, which starts their runtime anew."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Starter, Which, run_matrix
+from testkit.emulator import EmulatedFunction, emulated_function, find_emulator
+from testkit.simulator import Invocation
+from tests.conftest import no_server
+from tests.figures import part_or_whole, publish
+from tests.packaged.conftest import FUNCTIONS
+from tests.scenarios import SCENARIOS
+
+# A cell takes a runtime's cold start, or two: `make test` runs a few of each scenario, others with each recovery.
+EVERY = part_or_whole(9, 1)
+ROTATIONS: tuple[Which, ...] = part_or_whole(("first",), ("first", "second"))
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A function under the emulator, as the matrix kills it."""
+
+    function: EmulatedFunction
+
+    @property
+    def arn(self) -> str:
+        """What RotateSecret names."""
+        return self.function.arn
+
+    def invoke(self, event: Mapping[str, str]) -> Invocation:
+        """By the emulator."""
+        return self.function.invoke(event)
+
+    def freeze(self) -> Callable[[], None]:
+        """The runtime."""
+        return self.function.emulator.freeze()
+
+
+@pytest.fixture(params=SCENARIOS)
+def scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenario]:
+    """What is rotated."""
+    with SCENARIOS[request.param](request.getfixturevalue, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def started(built_local: Path, runtime: Path, tmp_path: Path) -> Starter:
+    """A scenario's artifact under the emulator; with the scenario's provider files, where it has some."""
+    if find_emulator() is None:
+        no_server("Lambda's runtime interface emulator runs on Linux only")
+
+    @contextmanager
+    def start(scenario: Scenario, environment: Mapping[str, str]) -> Iterator[Packaged]:
+        rotator = scenario.handler.split(".")[-2]
+        artifact, handler = built_local / FUNCTIONS[rotator], f"rotators.{rotator}.app.handler"
+        if providers := environment.get("PROVIDERS"):
+            artifact = shutil.copytree(artifact, tmp_path / "artifact")
+            shutil.copytree(providers, artifact / "rotators" / rotator / "providers", dirs_exist_ok=True)
+        with emulated_function(artifact, handler, runtime, timeout=30, **environment) as function:
+            yield Packaged(function)
+
+    return start
+
+
+@pytest.mark.parametrize("recovery", RECOVERIES)
+@pytest.mark.parametrize("which", ROTATIONS)
+def test_no_death_loses_anything(scenario: Scenario, which: Which, recovery: Recovery, started: Starter) -> None:
+    """As the same matrix by the source: nothing is lost, nothing is left over."""
+    covered = run_matrix(scenario, which, recovery, start=started, every=EVERY)
+    publish("matrix", f"packaged, {scenario.name}, {which}, {recovery}", function="packaged", **vars(covered))
+    assert not covered.broken, "\n".join(covered.broken)
+    assert covered.cells >= covered.all_cells // EVERY > 0

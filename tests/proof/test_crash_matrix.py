@@ -1,0 +1,25 @@
+"""The crash matrix: every target by every strategy, every message, every moment, every recovery."""
+
+from collections.abc import Callable
+
+import pytest
+
+from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Which, run_matrix
+from tests.figures import part_or_whole, publish
+
+# `make test` runs every cell of the first rotation, and of the second each ninth: those of each message at one moment.
+ROTATIONS: dict[Which, int] = {"first": 1, "second": part_or_whole(9, 1)}
+
+
+@pytest.mark.parametrize("recovery", RECOVERIES)
+@pytest.mark.parametrize("which", ROTATIONS)
+def test_no_death_loses_anything(
+    scenario: Scenario, which: Which, recovery: Recovery, record_property: Callable[[str, object], None]
+) -> None:
+    """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
+    covered = run_matrix(scenario, which, recovery, every=ROTATIONS[which])
+    record_property("covered", vars(covered))
+    publish("matrix", f"forked, {scenario.name}, {which}, {recovery}", function="forked", **vars(covered))
+    assert not covered.broken, "\n".join(covered.broken)
+    assert covered.cells >= covered.all_cells // ROTATIONS[which] > 0
+    assert covered.messages > 20

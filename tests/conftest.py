@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadGroupScheduling
 
+from testkit.crash.matrix import Scenario
 from testkit.keyservice import KeyService
 from testkit.servers.mongo import MongoServer, find_mongo, mongo_server
 from testkit.servers.mysql import MySqlServer, find_mariadb, find_mysql, mysql_server
@@ -16,6 +17,8 @@ from testkit.servers.postgres import PostgresServer, find_binaries, postgres_ser
 from testkit.servers.rabbitmq import RabbitMqServer, find_rabbitmq, rabbitmq_server
 from testkit.servers.redshift import RedshiftServer, redshift_server
 from testkit.simulator import Simulator
+from tests.needed import no_server
+from tests.scenarios import SCENARIOS
 
 # What runs on one worker: files, or what their names begin with.
 TOGETHER = ("tests/packaged/test_local_invoke.py", "tests/deploy/")
@@ -38,13 +41,6 @@ os.environ.update(
 )
 for _name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
     os.environ.pop(_name, None)
-
-
-def no_server(reason: str) -> None:
-    """Skip, or fail where REQUIRE_SERVERS says that every server must be there."""
-    if os.environ.get("REQUIRE_SERVERS"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 class Together(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
@@ -186,6 +182,13 @@ def keyservice(tmp_path: Path) -> Iterator[KeyService]:
     """A key service of our own, by TLS, without keys or faults."""
     with KeyService(tmp_path) as service:
         yield service
+
+
+@pytest.fixture(params=SCENARIOS)
+def scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenario]:
+    """Each target with each of its strategies."""
+    with SCENARIOS[request.param](request.getfixturevalue, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import no_server
+from tests.needed import no_server
 from tests.packaged.conftest import ROOT
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from testkit.servers.postgres import find_binaries
-from tests.conftest import no_server
 from tests.integration.test_nothing_is_left import processes_with
+from tests.needed import no_server
 
 ROOT = Path(__file__).parents[2]
 SABOTAGED = """

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from testkit.servers.postgres import find_binaries
-from tests.conftest import no_server
+from tests.needed import no_server
 
 STARTER = """
 import sys, time

@@ -20,8 +20,8 @@ from rotators.postgres.session import Session
 from rotators.postgres.target import Postgres
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
 from testkit.simulator import Simulator
-from tests.conftest import no_server
 from tests.integration.world import World, drop, make_world_with_admin
+from tests.needed import no_server
 
 
 def lose_pending_after_set(world: World, how: str) -> None:

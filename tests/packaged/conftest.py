@@ -13,7 +13,7 @@ import pytest
 from testkit.emulator import EmulatedFunction, emulated_function, find_emulator, make_runtime
 from testkit.servers.postgres import PostgresServer
 from testkit.simulator import Simulator
-from tests.conftest import no_server
+from tests.needed import no_server
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = {

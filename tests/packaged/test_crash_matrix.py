@@ -11,10 +11,9 @@ import pytest
 from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Starter, Which, run_matrix
 from testkit.emulator import EmulatedFunction, emulated_function, find_emulator
 from testkit.simulator import Invocation
-from tests.conftest import no_server
 from tests.figures import part_or_whole, publish
+from tests.needed import no_server
 from tests.packaged.conftest import FUNCTIONS
-from tests.scenarios import SCENARIOS
 
 # A cell takes a runtime's cold start, or two: `make test` runs a few of each scenario, others with each recovery.
 EVERY = part_or_whole(9, 1)
@@ -39,13 +38,6 @@ class Packaged:
     def freeze(self) -> Callable[[], None]:
         """The runtime."""
         return self.function.emulator.freeze()
-
-
-@pytest.fixture(params=SCENARIOS)
-def scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenario]:
-    """What is rotated."""
-    with SCENARIOS[request.param](request.getfixturevalue, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from testkit.emulator import find_emulator
-from tests.conftest import no_server
 from tests.integration.test_nothing_is_left import processes, processes_with
+from tests.needed import no_server
 from tests.packaged.conftest import ROOT
 
 STARTER = """

@@ -15,7 +15,7 @@ from demo.targets import NoServerError
 from testkit.emulator import machine
 from testkit.servers.containers import reachable_address
 from testkit.simulator import Simulator
-from tests.conftest import no_server
+from tests.needed import no_server
 from tests.packaged.conftest import FUNCTIONS, ROOT, run, sam
 
 STEPS = ("create", "set", "test", "finish")

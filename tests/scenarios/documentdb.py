@@ -14,7 +14,7 @@ from testkit.crash.matrix import Scenario, Value
 from testkit.mongodb.standin import StandIn, stand_in
 from testkit.mongodb.users import CHANGES_ITSELF, MANAGES_USERS
 from testkit.servers.mongo import MongoServer
-from tests.conftest import no_server
+from tests.needed import no_server
 from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
 
 _numbers = itertools.count()

@@ -8,8 +8,8 @@ import pytest
 from testkit.mongodb.standin import StandIn, stand_in
 from testkit.servers.mongo import MongoServer
 from testkit.simulator import Simulator
-from tests.conftest import no_server
 from tests.integration.documentdb.world import World, make_admin, make_world
+from tests.needed import no_server
 
 
 @pytest.fixture

@@ -16,13 +16,18 @@ export STACK
 # The template has Fn::ForEach, which `sam` reads when it is told to.
 export SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS := 1
 
-.PHONY: demo test verify-redshift check format lock clean local build build-local deploy destroy
+.PHONY: demo test proof verify-redshift check format lock clean local build build-local deploy destroy
 
 demo: $(SETUP)   ## Rotate real credentials on this machine and watch it; TARGET=mysql, or mariadb, where there is one, or api_key
 	@$(VENV)/bin/python -m demo $(TARGET)
 
 test: $(SETUP)   ## Every test that this machine can run, on two cores; some of them: make test ARGS=tests/unit
 	@$(VENV)/bin/python -m pytest $(or $(ARGS),-n 2)
+
+proof: $(SETUP)  ## Every proof, whole, on every server there is: hours; docs/reliability.md of what it measured; a part: make proof ARGS="…"
+	@mkdir -p .proof
+	@PROOF=.proof $(VENV)/bin/python -m pytest $(or $(ARGS),-n 2 tests/proof tests/packaged/test_crash_matrix.py); failed=$$?; \
+	  $(VENV)/bin/python -m scripts.reliability .proof && exit $$failed
 
 verify-redshift: $(SETUP)  ## What the stand-in cannot prove, on a cluster of yours: HOST=… ADMIN_SECRET=… (rotators/redshift/README.md)
 	@$(VENV)/bin/python -m scripts.verify_redshift $(ARGS)
@@ -86,7 +91,7 @@ lock: $(SETUP)   ## Pin what rotators/*/requirements.in, watch's, tests/deploy's
 	done
 
 clean:           ## Remove what the verbs made
-	rm -rf $(VENV) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .aws-sam .proof .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # pip installs uv by the hash in the lock file, uv installs the rest by theirs (4 s instead of 70 s).
 $(SETUP): requirements-dev.txt

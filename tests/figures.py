@@ -1,11 +1,14 @@
-"""The figures that `make proof` publishes: tests write them, `scripts/reliability.py` makes docs/reliability.md of them.
+"""The figures that `make proof` publishes: tests write them, scripts/reliability.py makes docs/reliability.md of them.
 
 `make test` runs a part of each proof, and keeps no figures; `make proof` runs the whole, and names a folder in PROOF.
 """
 
+import datetime as dt
+import functools
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +22,15 @@ def part_or_whole(part: T, whole: T) -> T:
 
 
 def publish(section: str, of: str, /, **figures: object) -> None:
-    """Keep the figures of one measurement; a later one of the same replaces it."""
+    """Keep the figures of one measurement, with its day and commit; a later one of the same replaces it."""
     if FOLDER:
+        kept = {"section": section, "of": of, "day": dt.datetime.now(dt.UTC).date().isoformat(), "commit": _commit()}
         file = Path(FOLDER) / f"{section}-{re.sub('[^a-z0-9]+', '-', of.lower())}.json"
-        file.write_text(json.dumps({"section": section, "of": of, **figures}, indent=1) + "\n")
+        file.write_text(json.dumps({**kept, **figures}, indent=1) + "\n")
+
+
+@functools.cache
+def _commit() -> str:
+    """What is checked out."""
+    asked = ("git", "describe", "--always", "--dirty")
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"

@@ -1,0 +1,58 @@
+"""docs/reliability.md says what was measured, and what was not run."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from scripts import plots, reliability
+from tests import figures
+
+RUN: Mapping[str, Any] = {"section": "matrix", "of": "x", "day": "2026-01-02", "commit": "abc1234", "name": "postgres, single-user", "function": "forked"}  # fmt: skip
+FIRST = {**RUN, "which": "first", "messages": 30, "cells": 90, "broken": [], "seconds": 61.0}
+SECOND = {**RUN, "day": "2026-01-03", "which": "second", "messages": 20, "cells": 60, "broken": ["AWSCURRENT does not log in"], "seconds": 59.0}  # fmt: skip
+VERSION = {**RUN, "section": "versions", "of": "PostgreSQL", "version": "17.1"}
+
+
+def test_cells_are_counted_and_what_broke() -> None:
+    """Of three moments and three recoveries for each message; with days, commit and versions."""
+    page = reliability.page([FIRST, SECOND, VERSION])
+    assert "| postgres, single-user | 30 + 20 | 150 of 450 | 0 of 450 | 1 | 2 |" in page
+    assert "| [Crash matrix](#crash-matrix) | 150 deaths and lost answers | 1 |" in page
+    assert "2026-01-02 to 2026-01-03" in page
+    assert "abc1234" in page
+    assert "PostgreSQL 17.1" in page
+
+
+def test_what_was_not_run_is_said() -> None:
+    """In its section, instead of nothing."""
+    assert reliability.page([FIRST]).count("*Not run.*") == 6
+    assert "30 + ?" in reliability.page([FIRST])
+
+
+def test_figures_are_kept_only_by_make_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a file that the next measurement of the same replaces, with its day and commit."""
+    monkeypatch.setattr(figures, "FOLDER", None)
+    figures.publish("soak", "a b", rotations=1)
+    monkeypatch.setattr(figures, "FOLDER", str(tmp_path))
+    for number in (2, 3):
+        figures.publish("soak", "A, b", rotations=number)
+    (file,) = tmp_path.iterdir()
+    kept = json.loads(file.read_text())
+    assert (kept["section"], kept["of"], kept["rotations"]) == ("soak", "A, b", 3)
+    assert {"day", "commit"} < set(kept)
+
+
+def test_the_plots_are_pictures(tmp_path: Path) -> None:
+    """SVG with a line for each scenario; none where nothing was measured."""
+    load = {"of": "postgres, single-user", "gaps_ms": [3.0, 1.0, 2.0]}
+    soak = {"of": "mysql, dual-password", "sample_rotations": [1, 2], "sample_memory_kib": [1000, 2000]}
+    plots.gaps([load], tmp_path / "gaps.svg")
+    plots.memory([soak], tmp_path / "memory.svg")
+    for name in ("gaps", "memory"):
+        assert ET.parse(tmp_path / f"{name}.svg").getroot().tag.endswith("svg")  # noqa: S314  our own file
+    plots.gaps([{"of": "x", "gaps_ms": [0, 0]}], tmp_path / "none.svg")
+    assert not (tmp_path / "none.svg").exists()

@@ -23,6 +23,8 @@ SCENARIOS: Mapping[str, Made] = {
     f"redshift, {ALTERNATING}": functools.partial(redshift.scenario, strategy=ALTERNATING),
     f"mysql, {ALTERNATING}": functools.partial(mysql.scenario, flavour="mysql", strategy=ALTERNATING),
     f"postgres, {ALTERNATING}": functools.partial(postgres.scenario, strategy=ALTERNATING),
+    # Before 16 a role is granted without ADMIN OPTION on it.
+    f"postgres 15, {ALTERNATING}": functools.partial(postgres.scenario, strategy=ALTERNATING, server_is="server_15"),
     f"mariadb, {ALTERNATING}": functools.partial(mysql.scenario, flavour="mariadb", strategy=ALTERNATING),
     f"documentdb, {ALTERNATING}": functools.partial(documentdb.scenario, flavour="documentdb", strategy=ALTERNATING),
     f"mongodb, {ALTERNATING}": functools.partial(documentdb.scenario, flavour="mongodb", strategy=ALTERNATING),

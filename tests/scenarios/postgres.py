@@ -56,9 +56,11 @@ class PostgresSubject:
 
 
 @contextmanager
-def scenario(fixture: Callable[[str], Any], _folder: Path, *, strategy: str) -> Iterator[Scenario]:
-    """With an admin like RDS's, for alternating users."""
-    server: PostgresServer = fixture("server")
+def scenario(
+    fixture: Callable[[str], Any], _folder: Path, *, strategy: str, server_is: str = "server"
+) -> Iterator[Scenario]:
+    """With an admin like RDS's, for alternating users. server_is: the name of its fixture."""
+    server: PostgresServer = fixture(server_is)
     server.run("DROP TABLE IF EXISTS matrix_given; CREATE TABLE matrix_given (i int)")
     server.create_user(ADMIN, ADMIN_PASSWORD)
     server.run(f"ALTER ROLE {ADMIN} CREATEROLE")
@@ -72,7 +74,7 @@ def scenario(fixture: Callable[[str], Any], _folder: Path, *, strategy: str) -> 
 
     try:
         yield Scenario(
-            name=f"postgres, {strategy}",
+            name=f"{'postgres' if server_is == 'server' else 'postgres 15'}, {strategy}",
             handler="rotators.postgres.app:handler",
             environment={"TLS_CA_FILE": str(server.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
             server=("localhost", server.port),

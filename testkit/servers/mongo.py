@@ -348,12 +348,11 @@ def _postgres(port: int) -> "psycopg2.extensions.connection":
 
 
 def _wait_until_ready(port: int) -> None:
-    """The port opens a moment before logins are taken."""
+    """The port opens a moment before logins are taken; on a busy machine the first of them may be cut off."""
     for _ in range(200):
         try:
             return _postgres(port).close()
         except psycopg2.OperationalError as error:
-            if "starting up" not in str(error):
-                raise
+            refused = error
             time.sleep(0.05)
-    raise RuntimeError("The server does not finish starting up.")
+    raise refused

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import boto3
 from rich.console import Console
 
-from demo.clients import Client, application, probe
 from demo.environment import set_environment
-from demo.measure import Measured, gap, refused_outside
+from demo.measure import Measured
 from demo.targets import TARGETS, Cast, NoServerError
 from demo.view import Row
+from testkit.load.clients import Client, application, probe
+from testkit.load.gaps import gap, refused_outside
 from testkit.simulator import PythonFunction, Simulator
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from demo.clients import Client
 from demo.measure import Measured
+from testkit.load.clients import Client
 from testkit.simulator import Rotation, StepRun
 from testkit.simulator.rotations import STEPS
 

@@ -46,7 +46,7 @@ def main() -> None:
 
 def page(found: Sequence[Figures]) -> str:
     """The whole page."""
-    sections = (matrix, explorer, chaos, load, soak, fuzz, leaks)
+    sections = (matrix, explorer, chaos, load, recovery, soak, fuzz, leaks)
     told = [section(_of(found, section.__name__)) for section in sections]
     return "\n\n".join([_head(found), *told, NOT_COVERED]) + "\n"
 
@@ -189,6 +189,20 @@ issued keys none may be refused, ever. A single user's are refused from the chan
 service's own pauses between steps, which nobody documents, come on top of it: the simulator makes none.)
 
 {_by_keys(rows, columns)}{_plot(rows, "![Single user: the gaps of each rotation](reliability-gaps.svg)")}"""
+
+
+def recovery(rows: Sequence[Figures]) -> str:
+    """How long an abandoned rotation's damage lasts, once a new one begins."""
+    columns = (
+        ("scenario", "of"), ("rotations abandoned", "abandoned"), ("healed by the next one", "healed"),
+        ("ms until AWSCURRENT works: median", "recovery_median_ms"), ("worst", "recovery_worst_ms"),
+    )  # fmt: skip
+    return f"""## Recovery
+
+A single user's rotation is cancelled between setSecret and testSecret, its label taken off as the runbook says, and another one started: AWSCURRENT, which was
+refused, works again after so long.
+
+{_by_keys(rows, columns)}"""
 
 
 def soak(rows: Sequence[Figures]) -> str:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from common.handler import handler_by_secret
-from demo.clients import CACHE_SECONDS, Client, application
 from demo.environment import set_environment
 from demo.issued.services import Issued, Service, find_service
 from rotators.api_key.choice import by_provider
 from rotators.api_key.provider import load_providers
 from testkit.crash.function import process_function
+from testkit.load.clients import CACHE_SECONDS, Client, application
 from testkit.providers import write_provider
 from testkit.servers.process import keeper
 from testkit.simulator import PythonFunction, Rotation, Simulator

@@ -1,0 +1,142 @@
+"""Soak: a thousand rotations in one warm process; its memory, its files and its threads stay as they were.
+
+A secret is rotated some dozen times before the next one comes: Secrets Manager keeps about a hundred versions of each, and a
+function serves many.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from testkit.crash.matrix import Scenario
+from testkit.simulator import Simulator
+from testkit.warm.function import WarmFunction
+from testkit.warm.usage import Usage
+from tests.figures import part_or_whole, publish
+from tests.proof.rotating import rotating, warm
+from tests.scenarios import SCENARIOS
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many rotations.
+
+    warm: after how many all is there that is loaded once: code, pools, the allocator's arenas
+    of_one: of each secret. every: between two samples. rest: seconds that a thread may take to end before one
+    """
+
+    rotations: int
+    warm: int
+    of_one: int
+    every: int
+    rest: float = 10
+
+
+PART, WHOLE = Plan(40, 12, 20, 4), Plan(1000, 100, 50, 25)
+GROWTH = 3 * 1024  # KiB that the process may grow when it is warm
+# `make test` soaks each server by one strategy, `make proof` by all.
+SOAKED = [
+    "redshift, alternating-users",
+    "mysql, dual-password",
+    "postgres, alternating-users",
+    "mariadb, alternating-users",
+    "documentdb, alternating-users",
+    "api_key, issued, ntfy",
+    "api_key, chosen, RabbitMQ",
+]
+
+
+@dataclass
+class Soak:
+    """What was seen: {rotations made: what the process held then}, and the seconds that the rotations took."""
+
+    plan: Plan
+    samples: dict[int, Usage] = field(default_factory=dict)
+    seconds: float = 0
+
+    @property
+    def settled(self) -> list[Usage]:
+        """From when it was warm."""
+        return [sample for number, sample in self.samples.items() if number >= self.plan.warm]
+
+    @property
+    def grown(self) -> int:
+        """KiB that its memory has grown since it was warm."""
+        return self.settled[-1].memory - self.settled[0].memory
+
+    def leaks(self) -> Iterator[str]:
+        """What did not stay as it was, in words."""
+        for what in ("files", "sockets", "threads"):
+            seen = sorted({getattr(sample, what) for sample in self.settled})
+            if len(seen) > 1:
+                yield f"{seen[0]} to {seen[-1]} {what}"
+        if self.grown > GROWTH:
+            yield f"{self.grown} KiB more memory"
+
+
+def soak(scenario: Scenario, aws: Simulator, function: WarmFunction, plan: Plan) -> Soak:
+    """Rotate one secret after the other, and look at the function's process in between."""
+    seen = Soak(plan)
+    for first in range(0, plan.rotations, plan.of_one):
+        with rotating(scenario, aws, function) as secret:
+            for number in range(first + 1, first + plan.of_one + 1):
+                rotation = secret.rotate()
+                assert rotation.succeeded, rotation.error
+                assert len(rotation.runs) == 4
+                seen.seconds += sum(run.invocation.seconds for run in rotation.runs if run.invocation)
+                if number % plan.every == 0:
+                    seen.samples[number] = at_rest(function, plan.rest)
+            assert secret.works()
+        for record in (aws.calls, aws.rotations, aws.events):
+            record.clear()
+    return seen
+
+
+def at_rest(function: WarmFunction, seconds: float) -> Usage:
+    """What it holds when threads that were told to end have ended: PyMongo's sleep half a second between two looks."""
+    end = time.monotonic() + seconds
+    while (held := function.usage).threads > 1 and time.monotonic() < end:
+        time.sleep(0.05)
+    return held
+
+
+@pytest.mark.parametrize("scenario", part_or_whole(SOAKED, list(SCENARIOS)), indirect=True)
+def test_a_warm_process_stays_as_it_is(scenario: Scenario, aws: Simulator) -> None:
+    """However many rotations it has made: the same files, sockets and threads, and no more memory."""
+    plan = part_or_whole(PART, WHOLE)
+    with warm(scenario, aws) as function:
+        seen = soak(scenario, aws, function, plan)
+    publish(
+        "soak",
+        scenario.name,
+        rotations=plan.rotations,
+        warm_after_rotations=plan.warm,
+        seconds=round(seen.seconds, 1),
+        milliseconds_a_rotation=round(seen.seconds / plan.rotations * 1000),
+        memory_warm_kib=seen.settled[0].memory,
+        memory_end_kib=seen.settled[-1].memory,
+        memory_grown_kib=seen.grown,
+        files=seen.settled[-1].files,
+        sockets=seen.settled[-1].sockets,
+        threads=seen.settled[-1].threads,
+        sample_rotations=list(seen.samples),
+        sample_memory_kib=[sample.memory for sample in seen.samples.values()],
+        sample_files=[sample.files for sample in seen.samples.values()],
+        sample_threads=[sample.threads for sample in seen.samples.values()],
+        broken=list(seen.leaks()),
+    )
+    assert list(seen.leaks()) == []
+
+
+@pytest.mark.parametrize("scenario", ["postgres, single-user"], indirect=True)
+def test_leaks_are_seen(scenario: Scenario, aws: Simulator) -> None:
+    """A function that keeps a file, a thread and 64 KiB of each call is found out by all three."""
+    plan = dataclasses.replace(PART, every=PART.warm, rest=0)
+    with warm(dataclasses.replace(scenario, handler="tests.proof.leaky:handler"), aws) as function:
+        files, threads, memory = soak(scenario, aws, function, plan).leaks()
+    assert files.endswith("files")
+    assert threads.endswith("threads")
+    assert memory.endswith("KiB more memory")

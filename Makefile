@@ -26,7 +26,7 @@ test: $(SETUP)   ## Every test that this machine can run, on two cores; some of 
 
 proof: $(SETUP)  ## Every proof, whole, on every server there is: hours; docs/reliability.md of what it measured; a part: make proof ARGS="…"
 	@mkdir -p .proof
-	@PROOF=.proof $(VENV)/bin/python -m pytest $(or $(ARGS),-n 2 tests/proof tests/packaged/test_crash_matrix.py); failed=$$?; \
+	@WHOLE=1 FIGURES=.proof $(VENV)/bin/python -m pytest $(or $(ARGS),-n 2 tests/proof tests/packaged/test_crash_matrix.py); failed=$$?; \
 	  $(VENV)/bin/python -m scripts.reliability .proof && exit $$failed
 
 verify-redshift: $(SETUP)  ## What the stand-in cannot prove, on a cluster of yours: HOST=… ADMIN_SECRET=… (rotators/redshift/README.md)

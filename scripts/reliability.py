@@ -36,7 +36,7 @@ NOT_COVERED = """## What is not covered
 def main() -> None:
     """Read the folder given on the command line, write the page and its plots."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where PROOF had the figures kept")
+    parser.add_argument("folder", type=Path, help="where FIGURES had them kept")
     found = [json.loads(file.read_text()) for file in sorted(parser.parse_args().folder.glob("*.json"))]
     (DOCS / "reliability.md").write_text(page(found))
     plots.gaps(_of(found, "load"), DOCS / "reliability-gaps.svg")

@@ -1,6 +1,6 @@
 """The figures that `make proof` publishes: tests write them, scripts/reliability.py makes docs/reliability.md of them.
 
-`make test` runs a part of each proof, and keeps no figures; `make proof` runs the whole, and names a folder in PROOF.
+`make test` runs a part of each proof; `make proof` says WHOLE. Figures are kept where FIGURES names a folder.
 """
 
 import datetime as dt
@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-FOLDER = os.environ.get("PROOF")
+WHOLE = bool(os.environ.get("WHOLE"))
+FOLDER = os.environ.get("FIGURES")
 
 
 def part_or_whole(part: T, whole: T) -> T:
     """What `make test` runs, or what `make proof` does."""
-    return whole if FOLDER else part
+    return whole if WHOLE else part
 
 
 def publish(section: str, of: str, /, **figures: object) -> None:

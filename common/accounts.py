@@ -90,4 +90,13 @@ def _client(make: Callable[..., Any], service: str) -> Any:
         retries={"mode": "standard", "total_max_attempts": 3},
         user_agent_extra="keyturn",
     )
-    return make(service, endpoint_url=own_endpoint or None, config=config)
+    try:
+        return make(service, endpoint_url=own_endpoint or None, config=config)
+    except ValueError:
+        if not own_endpoint:
+            raise
+        raise BadSetting(
+            "setting-invalid",
+            "The environment variable SECRETS_MANAGER_ENDPOINT is not a URL.",
+            "Correct or remove it.",
+        ) from None

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+from common import clock
 from common.patience import retried
 from common.rotation import Rotation, Work
 from common.secret import Secret
@@ -33,7 +34,9 @@ class ChoosesPassword(ABC):
     def create(self, work: Work) -> None:
         """Propose, stage."""
         current = self._read(work, "AWSCURRENT")
-        work.stage(self.propose(current, work.settings, f"AWSPENDING of {work.secret.arn}"))
+        pending = self.propose(current, work.settings, f"AWSPENDING of {work.secret.arn}")
+        clock.before_change()  # what is stored late would take AWSPENDING from the next rotation
+        work.stage(pending)
 
     def set(self, work: Work) -> str:
         """G5, then accept."""
@@ -49,6 +52,7 @@ class ChoosesPassword(ABC):
 
     def finish(self, work: Work) -> None:
         """One call."""
+        clock.before_change()  # the next rotation may have told the server of its own password by now
         work.promote()
 
     def tidy(self, work: Work) -> None:  # noqa: B027  not abstract: none of them has anything left

@@ -57,7 +57,7 @@ def handler_by_secret(
     logger = Logger(
         service="keyturn",
         logger_handler=_Stdout(),
-        json_serializer=lambda record: json.dumps(redaction.mask_record(record), ensure_ascii=False, default=str),
+        json_serializer=_json,
         utc=True,
         location=None,
     )
@@ -83,9 +83,16 @@ def handler_by_secret(
             _log(logger, facts, error)
             _emit(facts, error)
         if error:
+            del event  # error trackers print the locals of this frame, and it may hold a RotationToken
             raise error
 
     return handler
+
+
+def _json(record: dict[str, object]) -> str:
+    """One line, masked. Half a character (a lone surrogate), which no stdout takes, stays an escape."""
+    line = json.dumps(redaction.mask_record(record), ensure_ascii=False, default=str)
+    return line.encode(errors="backslashreplace").decode()
 
 
 def _store_for(event: Event, own: Store, context: LambdaContext) -> Store:
@@ -129,10 +136,10 @@ def _unexpected(defect: Exception) -> UnexpectedError:
 
 
 def _facts(event: object) -> dict[str, object]:
-    """What the log says of the event, even of one that is malformed; the step in its one spelling."""
-    fields = event if isinstance(event, Mapping) else {}
+    """What the log says of the event, even of one that is malformed: texts only; the step in its one spelling."""
+    fields = {name: text for name, text in event.items() if isinstance(text, str)} if isinstance(event, Mapping) else {}
     return {
-        "step": STEP_SPELLINGS.get(str(fields.get("Step")).replace("_", "").lower()),
+        "step": STEP_SPELLINGS.get(fields.get("Step", "").replace("_", "").lower()),
         "secret_id": fields.get("SecretId"),
         "version": fields.get("ClientRequestToken"),
     }

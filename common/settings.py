@@ -5,7 +5,7 @@ is set but makes no sense is an error that names it, at the step where it is fir
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from common.errors import BadSetting
@@ -39,7 +39,7 @@ class Settings:
     """The settings that hold for one secret: its tags over the function's environment."""
 
     tags: Mapping[str, str]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)  # it holds the credentials of the function, too
 
     def choose(self, strategies: Sequence[S], value: Secret | None) -> S | None:
         """The strategy for a secret with this value.

@@ -26,6 +26,9 @@ _MADE_MEANWHILE = {51003, 1}  # by another delivery: MongoDB's code; 1, Internal
 _INTERRUPTED = _MADE_MEANWHILE | {6, 7, 50, 89, 91, 189, 202, 262, 9001, 11600, 112, 24, 46, 225}
 _BAD_VALUE = 2
 
+# What PyMongo raises beside its own errors, where an answer is none that a server of this kind gives.
+ODD = (LookupError, ValueError, TypeError, AttributeError, AssertionError, ArithmeticError)
+
 
 def login_error(error: PyMongoError, noted: list[Exception], account: Account, *, by_tls: bool) -> TargetError:
     """What a failed connect or login means. noted: what the driver's monitor has met with."""

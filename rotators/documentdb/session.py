@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from common import clock, network, tls
 from common.errors import LoginRejected
 from common.secret import Account, Secret
-from rotators.documentdb.errors import command_error, login_error, unfinished
+from rotators.documentdb.errors import ODD, command_error, login_error, unfinished
 
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 10.0
@@ -76,19 +76,19 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close; no thread and no connection is left."""
+        """Close; no connection is left, and the driver's threads end within a second."""
         self.client.close()
 
     def _whose(self) -> str:
         """W4: the server says who we are; the database that it names."""
         try:
             status = self.client[self._source].command("connectionStatus")
+            # FerretDB names no database: it has users of `admin` only.
+            users = [(one.get("user"), one.get("db", USERS)) for one in status["authInfo"]["authenticatedUsers"]]
         except PyMongoError as error:
             raise login_error(error, self._noted(), self._account, by_tls=self._login.tls) from None
-        except (KeyError, ValueError):
+        except ODD:
             raise unfinished(self._account) from None
-        # FerretDB names no database: it has users of `admin` only.
-        users = [(one.get("user"), one.get("db", USERS)) for one in status["authInfo"]["authenticatedUsers"]]
         for database in (self._source, USERS):
             if (self.name, database) in users:
                 return database
@@ -110,3 +110,5 @@ class Session:
             return self.client[database].command(dict(command))
         except PyMongoError as error:
             raise command_error(error, self._account, sets_password="pwd" in command) from None
+        except ODD:
+            raise command_error(PyMongoError(), self._account, sets_password="pwd" in command) from None

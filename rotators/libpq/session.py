@@ -102,6 +102,8 @@ class Session:
             return cursor.fetchall() if cursor.description else []
         except psycopg2.Error as error:
             raise statement_error(error, self._account) from None
+        except UnicodeDecodeError:
+            raise statement_error(psycopg2.OperationalError(), self._account) from None
         except TimeoutError:
             raise network.stalled(self._account) from None
 
@@ -135,6 +137,9 @@ class Session:
         except BaseException as error:
             if attempt is not None:
                 attempt.close()
+            if isinstance(error, UnicodeDecodeError):
+                # Before the login is done a server speaks in its own encoding: Latin-1, where it was set up so.
+                error = psycopg2.OperationalError(error.object.decode(errors="replace"))
             if isinstance(error, psycopg2.Error):
                 raise connect_error(error, account) from None
             if isinstance(error, TimeoutError):

@@ -8,7 +8,7 @@ that cannot log in, or an old one between what it had and what it is to have: AW
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from common import clock
 from common.errors import ChangeRefused, TakeoverRefused, TargetError
@@ -33,7 +33,7 @@ class Turn:
     session: Session
     pair: Pair
     current: str
-    password: str
+    password: str = field(repr=False)
     proven: Proven
 
     def take(self, pending: str) -> None:

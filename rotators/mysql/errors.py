@@ -4,6 +4,7 @@ Numbers: MySQL's and MariaDB's "Server Error Message Reference", and the client'
 """
 
 import ssl
+import struct
 from collections.abc import Callable
 
 import pymysql
@@ -18,6 +19,13 @@ from common.errors import (
     TargetUnavailable,
 )
 from common.secret import Account
+
+# What PyMySQL raises. Beside its own errors, where an answer is none that a server of this kind gives: it takes one apart unasked.
+# RuntimeError: it was asked for a local file
+RAISED = (
+    pymysql.MySQLError, OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError, NameError,
+    struct.error,
+)  # fmt: skip
 
 
 def method_refused(account: object) -> TargetError:

@@ -22,7 +22,7 @@ from pymysql.connections import Connection
 from common import clock, network, tls
 from common.errors import LoginRejected
 from common.secret import Account, Secret
-from rotators.mysql.errors import CANNOT_USER, connect_error, method_refused, number_of, statement_error
+from rotators.mysql.errors import CANNOT_USER, RAISED, connect_error, method_refused, number_of, statement_error
 
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
@@ -122,7 +122,7 @@ class Session:
                 with self.connection.cursor() as cursor:
                     cursor.execute(statement)
                     return tuple(cursor.fetchall()), None
-            except (pymysql.MySQLError, OSError, RuntimeError) as error:  # RuntimeError: it was asked for a local file
+            except RAISED as error:
                 number = number_of(error)
                 if number == CANNOT_USER and self.is_mariadb:
                     number = self._warned(number)
@@ -151,6 +151,7 @@ def _connect_to(address: str, login: Secret, account: Account, seconds: float) -
     """Connect and log in within `seconds`."""
     end = time.monotonic() + seconds
     certificate_name = login.text_or("tls_server_name", account.host) if login.tls else account.host
+    context = _context(account) if login.tls else None  # before a socket is open that its error would leave behind
     try:
         opened = socket.create_connection((address, account.port), timeout=seconds)
     except TimeoutError:
@@ -163,7 +164,7 @@ def _connect_to(address: str, login: Secret, account: Account, seconds: float) -
         user=account.user,
         password=login.text("password").encode(),  # a text would be sent as Latin-1
         charset="utf8mb4",
-        ssl=_context(account) if login.tls else None,
+        ssl=context,
         ssl_disabled=not login.tls,
         autocommit=None,  # the opening statement sets it
         local_infile=False,
@@ -177,7 +178,7 @@ def _connect_to(address: str, login: Secret, account: Account, seconds: float) -
             connection.connect(opened)
         except _MethodRefused:
             raise method_refused(account) from None
-        except (pymysql.MySQLError, OSError, RuntimeError, ValueError) as error:
+        except RAISED as error:
             raise (network.silent(account) if expired() else connect_error(error, account)) from None
     return connection
 

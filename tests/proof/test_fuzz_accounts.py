@@ -1,0 +1,131 @@
+"""Fuzz: whatever a user is called and whatever its first password is, as far as its server takes it, it rotates on a real server.
+
+Or it is refused in our words, and nothing has changed: AWSCURRENT logs in, and nobody else is there.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import RotationError
+from common.handler import Handler
+from tests.figures import part_or_whole, publish
+from tests.proof.benches import BENCHES, Bench
+from tests.proof.hostile import sized
+from tests.proof.memory import STEPS, TOKEN, Memory
+from tests.proof.watched import CODES, call, functions, impatient
+
+SINGLE, ALTERNATING, DUAL = "single-user", "alternating-users", "dual-password"
+STRATEGIES = [(bench, strategy) for bench in BENCHES for strategy in (SINGLE, ALTERNATING)] + [("mysql", DUAL)]
+# Why a name or a password that the server takes is refused all the same.
+REASONS = {
+    "secret-field-invalid",  # no room for the clone; a blank at the end of MySQL's
+    "user-missing",  # a clone's name, and nobody is called as its base
+}
+NASTY = (
+    "'; DROP ROLE x; --", '"quoted"', "back\\slash\\", "per%cent %s %(a)s", " leading", "a b\tc\nd", "semi;colon", "$1 ${x} {0}",
+    "e\u0301 é", "\u202eright to left", "\u05d0\u05d1", "🔑", "👩‍👩‍👧", "\u0130I\u0131i", "ß ẞ ﬁ", "\u200b\ufeff", "a@b", "a@%", "user@host:1/db?x=y", "null", "CURRENT_USER",
+    "x_clone", "_clone", "`tick`", "#comment", "/*c*/", "=cmd", "-dash", "\x01\x7f", "\u00a0", "n=,r==2C",
+)  # fmt: skip
+ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=24)
+LONG = st.builds(lambda one, times: one * times, st.sampled_from("xü€🔑' "), st.integers(8, 90))
+NAMES = st.one_of(st.sampled_from(NASTY), ANY, LONG)
+PASSWORDS = st.one_of(
+    st.sampled_from(NASTY), ANY, LONG, st.text(st.characters(max_codepoint=126, min_codepoint=32), min_size=1)
+)
+
+
+@dataclass
+class World:
+    """A server, its function, and what came of the examples: a case each, or an error's code."""
+
+    bench: Bench
+    memory: Memory
+    handler: Handler
+    outcomes: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.monotonic)
+
+    def rotates(self, name: str, password: str, strategy: str) -> None:
+        """Two rotations, there and back, or a refusal that changes nothing."""
+        with self.bench.user(name, password) as taken:
+            if not taken:
+                self.outcomes["not taken by the server"] += 1
+                return
+            fields = (
+                {"masterarn": self.memory.keep("admin", json.dumps(self.bench.admin))}
+                if strategy == ALTERNATING
+                else {}
+            )
+            value = self.bench.server.secret(name, password, **fields)
+            arn = self.memory.keep("app", json.dumps(value), strategy=strategy)
+            for token in (TOKEN, "e" * 32):
+                if not self._rotates(arn, token, always_works=strategy != SINGLE):
+                    return
+            self.outcomes["rotated"] += 1
+
+    def _rotates(self, arn: str, token: str, *, always_works: bool) -> bool:
+        if token != TOKEN:
+            self.memory.next_rotation(arn, token)
+        old, users = self.memory.value(arn), self.bench.users()
+        for step in STEPS:
+            seen = call(self.handler, {"Step": step, "SecretId": arn, "ClientRequestToken": token})
+            if seen.error:
+                assert isinstance(seen.error, RotationError), repr(seen.error)
+                assert seen.code in CODES & REASONS, (old, seen.error)
+                assert self._logs_in(old)
+                assert self.bench.users() == users
+                self.outcomes[f"refused: {seen.code}"] += 1
+                return False
+        new = self.memory.value(arn)
+        assert new["password"] != old["password"]
+        assert self._logs_in(new)
+        assert self._logs_in(old) == always_works
+        return True
+
+    def _logs_in(self, value: dict[str, Any]) -> bool:
+        return bool(self.bench.server.accepts(value["username"], value["password"]))
+
+    def publish(self, name: str) -> None:
+        """As figures."""
+        counts = self.outcomes
+        refused = sum(number for outcome, number in counts.items() if outcome.startswith("refused"))
+        figures = {"refused": refused, "rotated": counts["rotated"], "not_taken": counts["not taken by the server"]}
+        publish("fuzz", name, examples=counts.total(), seconds=round(time.monotonic() - self.started, 1), **figures)
+
+
+@pytest.fixture(params=STRATEGIES, ids=", ".join)
+def world(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[World, str]]:
+    """Each server with each strategy."""
+    name, strategy = request.param
+    impatient(monkeypatch)
+    with BENCHES[name](request.getfixturevalue, tmp_path) as bench, functions(bench.rotator) as (memory, handlers):
+        monkeypatch.setenv("TLS_CA_FILE", str(bench.server.ca_file))
+        monkeypatch.setenv("ADMIN_SECRETS", "*:secret:admin-*")
+        yield World(bench, memory, handlers[bench.rotator]), strategy
+
+
+def test_names_and_passwords(world: tuple[World, str], request: pytest.FixtureRequest) -> None:
+    """Quotes, signs, blanks, any Unicode, up to the longest and beyond."""
+    made, strategy = world
+
+    @sized(8, 60)
+    @given(NAMES, PASSWORDS)
+    def run(name: str, password: str) -> None:
+        made.rotates(name, password, strategy)
+
+    for nasty in part_or_whole(NASTY[::3], NASTY):
+        made.rotates(nasty, nasty, strategy)
+    run()
+    print(request.node.callspec.id, dict(made.outcomes))
+    made.publish(f"names and passwords, {request.node.callspec.id}")
+    assert made.outcomes["rotated"] > 8

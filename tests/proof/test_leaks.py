@@ -1,0 +1,472 @@
+"""Leaks: canaries in every value, rotations that succeed and that fail in each way, and everything read that anybody may read."""
+
+import base64
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg2
+import pytest
+from botocore.exceptions import ParamValidationError
+from psycopg2 import sql
+
+from common.errors import TargetError
+from common.event import Event
+from common.guard import Description
+from common.handler import Handler, rotation_handler
+from common.password import PasswordRecipe
+from common.rotation import Rotation, Work
+from common.secret import PUBLIC, Secret
+from common.settings import Settings
+from common.store import Store
+from common.strategy import SingleUser
+from common.target import Authority, ListedKey
+from rotators.api_key.placeholders import Made, Values
+from rotators.api_key.web import Answer
+from rotators.postgres.session import Session
+from rotators.postgres.target import Postgres
+from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
+from tests.figures import publish
+from tests.proof.benches import BENCHES, Bench
+from tests.proof.hostile import no_network
+from tests.proof.leaks import found, shapes, texts
+from tests.proof.memory import CURRENT, PREVIOUS, STEPS, TOKEN, UNLABELLED, Memory
+from tests.proof.strangers import Stranger, stranger
+from tests.proof.watched import Seen, call, functions, impatient
+
+CURRENT_PASSWORD = "Canary-current-1"
+ROTATION_TOKEN = "canary-rotation-token-2-which-is-long-enough"
+MORE = {
+    "unknown": "canary-unknown-3 \"quoted\" 'so' and \\so\\ ü🔑",
+    "nested": {"deep": [{"er": "canary-nested-4 & <more> +%20"}]},
+}
+STRATEGIES = [(bench, strategy) for bench in BENCHES for strategy in ("single-user", "alternating-users")]
+
+
+@dataclass
+class Stage:
+    """A user on a real server, its secret in memory, its function; and what has been seen."""
+
+    bench: Bench
+    memory: Memory
+    handler: Handler
+    strategy: str
+    closed: int
+    stranger: Stranger
+    patch: pytest.MonkeyPatch
+    arn: str = ""
+    seen: list[Seen] = field(default_factory=list)
+    values: set[str] = field(default_factory=lambda: {ROTATION_TOKEN})
+    token: str = TOKEN
+
+    def keep(self, **fields: Any) -> None:
+        """AWSCURRENT with these fields; beside it an admin, AWSPREVIOUS, and one without a label, each with canaries."""
+        server = self.bench.server
+        admin = self.memory.keep("admin", json.dumps({**self.bench.admin, "more": "canary-of-the-admin-5"}))
+        own = {"masterarn": admin} if self.strategy == "alternating-users" else {}
+        value = {**server.secret("canary_user", CURRENT_PASSWORD, **own), **MORE, **fields}
+        self.store(json.dumps(value))
+        held = self.memory.secrets[self.arn]
+        held.tags["rotation:strategy"] = self.strategy
+        for number, (version, label) in enumerate([(PREVIOUS, "AWSPREVIOUS"), (UNLABELLED, "")]):
+            older = {**value, "password": f"Canary-older-{number}", "old": f"canary-old-unknown-{number}"}
+            held.values[version] = json.dumps(older)
+            held.stages[version] = {label} - {""}
+
+    def store(self, text: str) -> None:
+        """AWSCURRENT, as it is stored."""
+        if self.arn:
+            self.memory.secrets[self.arn].values[CURRENT] = text
+        else:
+            self.arn = self.memory.keep("leaks", text)
+
+    def rotate(self) -> str | None:
+        """All steps, or as far as they come; the code of the error."""
+        for step in STEPS:
+            event = {
+                "Step": step,
+                "SecretId": self.arn,
+                "ClientRequestToken": self.token,
+                "RotationToken": ROTATION_TOKEN,
+            }
+            self.seen.append(call(self.handler, event))
+            if self.seen[-1].error:
+                return self.seen[-1].code
+        return None
+
+    def canaries(self) -> set[str]:
+        """Every value that there was, but for what may be shown."""
+        stored = [*self.memory.put, *(text for held in self.memory.secrets.values() for text in held.values.values())]
+        return self.values | {one for text in stored for one in _hidden(text)}
+
+
+def _hidden(text: str) -> set[str]:
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return {text}
+    return texts({name: item for name, item in fields.items() if name not in PUBLIC})
+
+
+def _wrong(stage: Stage) -> None:
+    stage.keep(password="Canary-wrong-6")
+
+
+def _server_gone(stage: Stage) -> None:
+    stage.keep(port=stage.closed)
+
+
+def _garbage(stage: Stage) -> None:
+    stage.stranger.answers[:] = [b"\x01\x02 what?\r\n"]
+    stage.keep(port=stage.stranger.port)
+
+
+def _untrusted(stage: Stage) -> None:
+    stage.patch.delenv("TLS_CA_FILE")
+    stage.keep()
+
+
+def _not_json(stage: Stage) -> None:
+    stage.keep()
+    stage.store('{"username": "app", "password": "Canary-unclosed-7')
+
+
+def _a_list(stage: Stage) -> None:
+    stage.keep(password=["Canary-in-a-list-8"])
+
+
+def _uri(stage: Stage) -> None:
+    stage.keep(password="postgresql://u:Canary-in-a-uri-9@h/db?x=%zz", dbname="postgresql://u@h:x/db")
+
+
+def _statement(stage: Stage) -> None:
+    stage.keep(username="x'\"; ALTER ROLE y --", password="Canary-after-'\"\\;--10")
+
+
+def _id_too_short(stage: Stage) -> None:
+    stage.keep()
+    stage.token = "too-short"
+    stage.memory.next_rotation(stage.arn, stage.token)
+
+
+def _service_refuses(stage: Stage) -> None:
+    stage.keep()
+    stage.memory.refuses = {"PutSecretValue": "InternalServiceError"}
+
+
+def _somebody_staged(stage: Stage) -> None:
+    stage.keep()
+    value = {**stage.memory.value(stage.arn), "password": "Canary-staged-11", "host": "elsewhere"}
+    stage.memory.secrets[stage.arn].values[TOKEN] = json.dumps(value)
+
+
+def _succeeds(stage: Stage) -> None:
+    stage.keep()
+
+
+# {what happens: (how, the codes that it may end in)}
+CASES: dict[str, tuple[Callable[[Stage], None], set[str | None]]] = {
+    "it succeeds": (_succeeds, {None}),
+    "the wrong password": (_wrong, {"no-login-works"}),
+    "the server is gone": (_server_gone, {"target-unreachable"}),
+    "garbage answers": (_garbage, {"target-closed", "tls-failed", "tls-refused", "target-refuses", "login-refused"}),
+    "TLS is not trusted": (_untrusted, {"tls-untrusted"}),
+    "no JSON": (_not_json, {"secret-not-json"}),
+    "a field of another type": (_a_list, {"secret-field-invalid"}),
+    "a URI of libpq's": (_uri, {"no-login-works", "secret-field-invalid"}),
+    "a name like a statement": (_statement, {"no-login-works"}),
+    "PutSecretValue is not even sent": (_id_too_short, {"store-refused"}),
+    "PutSecretValue is refused, and quoted": (_service_refuses, {"store-refused"}),
+    "somebody staged another value": (_somebody_staged, {"pending-differs"}),
+}
+
+
+@pytest.fixture(params=STRATEGIES, ids=", ".join)
+def stages(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], Stage]]:
+    """Each server with each strategy: a new secret for each case, and its user as it was."""
+    name, strategy = request.param
+    impatient(monkeypatch)
+    monkeypatch.setattr("rotators.documentdb.session.CONNECT_SECONDS", 1.0)
+    with (
+        BENCHES[name](request.getfixturevalue, tmp_path) as bench,
+        functions(bench.rotator) as (memory, handlers),
+        stranger() as somebody,
+        no_network(bench.server.port, somebody.port, *bench.behind) as closed,
+    ):
+        monkeypatch.setenv("ADMIN_SECRETS", "*:secret:admin-*")
+
+        def stage() -> Stage:
+            monkeypatch.setenv("TLS_CA_FILE", str(bench.server.ca_file))
+            memory.secrets.clear()
+            memory.put.clear()
+            memory.refuses.clear()
+            return Stage(bench, memory, handlers[bench.rotator], strategy, closed, somebody, monkeypatch)
+
+        yield stage
+
+
+def server_logs(bench: Bench) -> str:
+    """What the server has logged; not FerretDB's own log, which shows every command whole, as MongoDB's does not."""
+    logs = [bench.server.log]
+    if bench.rotator == "redshift":
+        logs.append(bench.server.behind_it.log)
+    return "\n".join(log.read_text(errors="replace") for log in logs)
+
+
+def test_no_value_in_any_place(stages: Callable[[], Stage], request: pytest.FixtureRequest) -> None:
+    """Whatever happens, no value of any version: not printed, not logged, not raised, not in the server's log of all statements."""
+    searched = records = 0
+    leaks: list[str] = []
+    for case, (prepare, codes) in CASES.items():
+        stage = stages()
+        with stage.bench.user("canary_user", CURRENT_PASSWORD) as taken:
+            assert taken
+            mark = len(server_logs(stage.bench))
+            prepare(stage)
+            code = stage.rotate()
+            log = server_logs(stage.bench)[mark:]
+        assert code in codes, (case, stage.seen[-1].error)
+        places = {
+            f"{step}: {place}": text
+            for step, seen in zip(STEPS, stage.seen, strict=False)
+            for place, text in seen.places().items()
+        }
+        places["the server's log"] = log
+        canaries = stage.canaries()
+        assert {ROTATION_TOKEN, *texts(MORE)} <= canaries or case == "no JSON"
+        leaks += [f"{case}: {leak}" for leak in found(canaries, places)]
+        searched += len(places)
+        records += sum(text.count("\n") + 1 for text in places.values() if text)
+    assert not leaks
+    publish("leaks", request.node.callspec.id, places_searched=searched, records=records, found=0)
+
+
+NASTY = "Canary-\"a\" 'b' \\c\\ %d ü🔑 <e>+/="
+
+
+@pytest.mark.parametrize("shape", sorted(shapes(NASTY)))
+def test_the_search_knows_every_shape(shape: str) -> None:
+    """Quoted, escaped, encoded, and in the midst of something else: it is found."""
+    assert found([NASTY], {"a place": f"before {shape} after"})
+
+
+def test_the_search_knows_base64_in_the_midst_of_more() -> None:
+    """As a header has a user with its password, whatever comes before and after."""
+    for before in ("", "a:", "us:", "user:"):
+        encoded = base64.b64encode(f"{before}{NASTY}\n".encode()).decode()
+        assert found([NASTY], {"a header": f"Basic {encoded}"})
+
+
+def _prints(value: str) -> None:
+    print(value)
+
+
+def _prints_to_stderr(value: str) -> None:
+    print(value, file=sys.stderr)
+
+
+def _logs(value: str) -> None:
+    logging.getLogger("driver").debug("sent %r", value)
+
+
+def _raises(value: str) -> None:
+    raise TargetError("x", value, "y")
+
+
+def _raises_in_a_context(value: str) -> None:
+    try:
+        raise ValueError(value)  # noqa: TRY301  likewise
+    except ValueError:
+        raise TargetError("x", "y", "z")  # noqa: B904  the careless way
+
+
+def _keeps_in_a_frame(value: str) -> None:
+    kept = value.upper().lower()
+    assert not kept, "…"
+
+
+@pytest.mark.parametrize(
+    ("careless", "place"),
+    [
+        (_prints, "stdout, with the metrics"),
+        (_prints_to_stderr, "stderr"),
+        (_logs, "logs at DEBUG"),
+        (_raises, "the exception"),
+        (_raises_in_a_context, "the exception"),
+        (_keeps_in_a_frame, "its frames' locals"),
+    ],
+)
+def test_the_search_knows_every_place(careless: Callable[[str], None], place: str) -> None:
+    """A handler that is careless in one way each is caught there."""
+    seen = call(lambda event, _: careless(event["value"]), {"value": "canary-of-this-test"})  # type: ignore[index]
+    assert any(leak.endswith(f"in {place}") for leak in found(["canary-of-this-test"], seen.places()))
+
+
+# The leaky places of the field notes: that the trap is there, and that we do not step into it.
+
+
+def test_postgresql_logs_statements_with_their_passwords(server: PostgresServer, trusted: Path) -> None:
+    """At log_statement=ddl and all, and where a statement fails: a plain ALTER ROLE is in the log, ours is not."""
+    assert trusted.exists()
+    server.create_user("leaky", "Canary-first-1")
+    target, old = Postgres(), Secret(server.secret("leaky", "Canary-first-1"), "AWSCURRENT")
+    try:
+        for number, level in enumerate(("ddl", "all", "none")):
+            server.run(f"ALTER SYSTEM SET log_statement = '{level}'")
+            server.run("SELECT pg_reload_conf()")
+            mark, new = len(server.log.read_text()), old.with_fields("AWSPENDING", password=f"Canary-new-{number}")
+            target.change_password(old, new)
+            log, old = server.log.read_text()[mark:], new
+            assert ("ALTER ROLE" in log) == (level != "none")
+            assert not found([new.text("password")], {"log": log})
+        mark = len(server.log.read_text())
+        server.run("ALTER SYSTEM RESET log_statement")
+        server.run("SELECT pg_reload_conf()")
+        server.run("ALTER ROLE leaky PASSWORD 'Canary-plain-4'", ("leaky", old.text("password")))
+        assert found(["Canary-plain-4"], {"log": server.log.read_text()[mark:]}), "the trap"
+    finally:
+        server.run("ALTER SYSTEM RESET log_statement")
+        server.run("SELECT pg_reload_conf()")
+        server.run("DROP ROLE leaky")
+
+
+def test_a_json_error_carries_the_whole_secret() -> None:
+    """A JSONDecodeError has the text in `doc`, for whoever prints an error's attributes or context."""
+    text = '{"password": "Canary-in-json-1"'
+    with pytest.raises(json.JSONDecodeError) as trap:
+        json.loads(text)
+    assert found(["Canary-in-json-1"], {"doc": trap.value.doc}), "the trap"
+    with functions("postgres") as (memory, handlers):
+        event = {"Step": "createSecret", "SecretId": memory.keep("leaks", text), "ClientRequestToken": TOKEN}
+        seen = call(handlers["postgres"], event)
+    assert seen.code == "secret-not-json"
+    assert not found([text, "Canary-in-json-1"], seen.places())
+
+
+def test_boto_prints_what_it_refuses_to_send() -> None:
+    """A ParamValidationError prints SecretString, here where the version's id is too short."""
+    with pytest.raises(ParamValidationError) as trap:
+        boto3.client("secretsmanager").put_secret_value(SecretId="x", SecretString=["Canary-unsent-1"])  # type: ignore[arg-type]
+    assert found(["Canary-unsent-1"], {"its text": str(trap.value)}), "the trap"
+    with functions("postgres") as (memory, handlers):
+        value = {
+            "engine": "postgres",
+            "host": "x",
+            "username": "x",
+            "password": "Canary-current-1",
+            "more": "Canary-more-2",
+        }
+        arn = memory.keep("leaks", json.dumps(value))
+        memory.next_rotation(arn, "short")
+        seen = call(handlers["postgres"], {"Step": "createSecret", "SecretId": arn, "ClientRequestToken": "short"})
+    assert seen.code == "store-refused"
+    assert not found(["Canary-current-1", "Canary-more-2"], seen.places())
+
+
+@pytest.mark.usefixtures("trusted")
+def test_postgresql_echoes_the_statement_that_it_does_not_understand(server: PostgresServer) -> None:
+    """A syntax error has the statement in its text, and psycopg2's exception keeps the whole of it; ours has its SQLSTATE."""
+    statement = "ALTER ROLE x PASSWORD Canary-unquoted-1"
+    with pytest.raises(psycopg2.Error) as trap:
+        server.run(statement)
+    assert found([statement], {"its text": str(trap.value)}), "the trap"
+
+    class Careless(Postgres):
+        def check(self, login: Secret) -> str:
+            with Session(login, self.account(login)) as session:
+                session.run(sql.SQL(statement))  # the careless way
+            return ""
+
+    with functions("postgres") as (memory, _):
+        handler = rotation_handler(SingleUser(Careless()))
+        arn = memory.keep("leaks", json.dumps(server.secret("postgres", server.password)))
+        memory.secrets[arn].values[TOKEN] = memory.secrets[arn].values[CURRENT]
+        seen = call(handler, {"Step": "testSecret", "SecretId": arn, "ClientRequestToken": TOKEN})
+    assert seen.code == "change-refused"
+    assert "42601" in str(seen.error)
+    assert not found([statement, "Canary-unquoted-1"], seen.places())
+
+
+def test_libpq_echoes_a_part_of_the_password_in_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a URI that it cannot read; ours are no URIs, whatever the fields look like."""
+    uri = "postgresql://user:Canary-in-uri-1%zz@host/db"
+    with pytest.raises(psycopg2.Error) as trap:
+        psycopg2.connect(uri)
+    assert found(["Canary-in-uri-1"], {"its text": str(trap.value)}), "the trap"
+    impatient(monkeypatch)
+    with functions("postgres") as (memory, handlers), no_network() as port:
+        for fields in ({"password": uri}, {"dbname": uri[:60]}, {"username": uri[:60]}):
+            value = {
+                "engine": "postgres",
+                "host": "localhost",
+                "port": port,
+                "username": "u",
+                "password": "Canary-pw-2",
+            }
+            arn = memory.keep("leaks", json.dumps({**value, **fields}))
+            memory.secrets[arn].values[TOKEN] = memory.secrets[arn].values[CURRENT]
+            seen = call(handlers["postgres"], {"Step": "testSecret", "SecretId": arn, "ClientRequestToken": TOKEN})
+            assert seen.code == "target-unreachable"
+            assert not found(["Canary-pw-2", fields.get("password", "Canary-pw-2")], seen.places())
+
+
+def test_a_refusal_that_quotes_a_verifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's policy refuses, and its log has the statement: with a verifier in it, not the password."""
+    binaries = find_binaries()
+    assert tmp_path.exists()
+    if binaries is None:
+        pytest.skip("no PostgreSQL")
+    with (
+        postgres_server(binaries, shared_preload_libraries="passwordcheck") as strict,
+        functions("postgres") as (memory, handlers),
+    ):
+        monkeypatch.setenv("TLS_CA_FILE", str(strict.ca_file))
+        impatient(monkeypatch)
+        strict.create_user("Canary-user-1", "Canary-first-2")
+        current = strict.secret("Canary-user-1", "Canary-first-2")
+        arn = memory.keep("leaks", json.dumps(current))
+        memory.secrets[arn].values[TOKEN] = json.dumps({**current, "password": "Canary-user-1"})
+        seen = call(handlers["postgres"], {"Step": "setSecret", "SecretId": arn, "ClientRequestToken": TOKEN})
+        assert seen.code == "password-refused"
+        log = strict.log.read_text()
+        assert "STATEMENT:  ALTER ROLE" in log
+        assert not found(["Canary-first-2"], {"log": log, **seen.places()})
+
+
+def test_values_that_hold_a_secret_do_not_show_it() -> None:
+    """repr, str and format of every value of `common` and the targets that can hold one, alone and in a list."""
+    canary = "Canary-in-a-value-1"
+    secret = Secret({"username": "app", "password": canary, "more": {"a": [canary]}}, "AWSCURRENT of app")
+    event = Event("setSecret", "arn", TOKEN, canary)
+    described = Description("arn", True, {TOKEN: frozenset({"AWSPENDING"})}, {})  # noqa: FBT003
+    settings = Settings({}, {"AWS_SECRET_ACCESS_KEY": canary})
+    work = Work(event, Store(boto3.client("secretsmanager")), described, settings, [], {TOKEN: secret})
+    values = [
+        secret,
+        event,
+        settings,
+        work,
+        Rotation(work, secret, secret, Postgres()),
+        Authority(secret),
+        ListedKey(canary, "label"),
+        Values(secret, secret, {"new": canary}),
+        Made("POST", f"/{canary}", {"Authorization": canary}, canary.encode()),
+        Answer(200, canary.encode()),
+        PasswordRecipe(8, "abc"),
+    ]
+    for value in values:
+        shown = {
+            "repr": repr(value),
+            "str": str(value),
+            "format": f"{value}",
+            "in a list": f"{[value]}",
+        }
+        assert not found([canary], shown), type(value)
+    publish("leaks", "repr, str and format", places_searched=4 * len(values), records=len(values), found=0)

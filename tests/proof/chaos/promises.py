@@ -1,0 +1,159 @@
+"""The promises, as they can be looked at from outside: by the labels, by logging in at the server itself, by the logs."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.secretsmanager.models import secretsmanager_backends
+
+from testkit.crash.matrix import Scenario, Subject, Value
+from testkit.simulator import Simulator
+from testkit.simulator.backend import SimulatedBackend
+from testkit.simulator.calls import ACCOUNT, REGION
+from tests.proof.chaos.server_acts import Right, right_of
+from tests.scenarios.admins import ADMIN_PASSWORD
+
+NOTE = "chaos_note"  # the field that operators edit
+CREDENTIALS = ("password", "key", "token")
+OLDER_KEYS = 3  # K3 looks for a key that was made by hand in so many versions without a label
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the secret. value: None where it is empty."""
+
+    id: str
+    labels: frozenset[str]
+    value: Value | None
+
+
+@dataclass
+class Watch:
+    """One secret and its user. holds: {user: whether it must have the extra right}; rights: what each must have besides."""
+
+    scenario: Scenario
+    aws: Simulator
+    subject: Subject
+    secret: str
+    first: Value
+    right: Right | None = field(init=False)
+    rights: object = field(init=False)
+    holds: dict[str, bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.right, self.rights = right_of(self.subject), self.subject.rights(self.first)
+        self.holds = {self.base: False, f"{self.base}_clone": False}
+
+    @property
+    def base(self) -> str:
+        """The base user's name; empty for keys."""
+        return str(self.first.get("username", ""))
+
+    def versions(self) -> list[Version]:
+        """Those without a label too, oldest first: as they are, and not as a stale read may show them."""
+        backend = secretsmanager_backends[ACCOUNT][REGION]
+        assert isinstance(backend, SimulatedBackend)
+        return [
+            Version(one.id, frozenset(one.stages), json.loads(one.value.string or "null") if one.value else None)
+            for one in list(backend.versions(backend.primary(self.secret)))
+        ]
+
+    def holder(self, label: str) -> Version | None:
+        """The version that holds the label."""
+        return next((one for one in self.versions() if label in one.labels), None)
+
+    def current(self) -> Value:
+        """AWSCURRENT's value."""
+        found = self.holder("AWSCURRENT")
+        assert found is not None
+        assert found.value is not None
+        return found.value
+
+    def incomplete(self) -> Version | None:
+        """AWSPENDING's, where its rotation has not ended well."""
+        pending = self.holder("AWSPENDING")
+        return pending if pending and "AWSCURRENT" not in pending.labels else None
+
+    def accepts(self, version: Version | None) -> bool:
+        """Whether the server takes its login."""
+        return bool(version and version.value and self.subject.accepts(version.value))
+
+    def broken_now(self) -> Iterator[str]:
+        """What must hold at every instant, whatever has just gone wrong."""
+        versions = self.versions()
+        current = [one.value for one in versions if "AWSCURRENT" in one.labels]
+        if len(current) != 1 or current[0] is None:
+            yield f"{len(current)} versions are AWSCURRENT"
+        elif self.subject.accepts(current[0]):
+            yield from self._rights_missing(current[0])
+        elif self.scenario.always_works:
+            yield "AWSCURRENT is refused"
+        elif not any(self.accepts(one) for one in [*reversed(versions), *versions]):
+            yield "no version of the secret logs in"
+
+    def _rights_missing(self, current: Value) -> Iterator[str]:
+        try:
+            rights = self.subject.rights(current)
+            held = self.right.held(current) if self.right else None
+        except Exception as error:  # noqa: BLE001  each driver has its own for what is forbidden
+            # With a single user the function may just have changed its password, if it did not have to wait for us.
+            if self.scenario.always_works or self.subject.accepts(current):
+                yield f"AWSCURRENT has lost a right: {error}"
+            return
+        if self.right:
+            rights = self.right.beside(rights)
+        if rights != self.rights:
+            yield f"AWSCURRENT has other rights: {rights}, not {self.rights}"
+        # What a rotation that was given up has brought to the clone is the base's, too.
+        allowed = {self.holds.get(current.get("username", ""), False), self.holds[self.base]}
+        if held is not None and held not in allowed:
+            yield f"AWSCURRENT {'still has' if held else 'lacks'} what the base {'has lost' if held else 'was granted'}"
+
+    def clone_is_ready(self) -> None:
+        """setSecret has succeeded: from here on the clone, where it is pending, has what the base has."""
+        pending, clone = self.holder("AWSPENDING"), f"{self.base}_clone"
+        if pending and pending.value and pending.value.get("username") == clone:
+            self.holds[clone] = self.holds[self.base]
+
+    def broken_after_a_calm_rotation(self) -> Iterator[str]:
+        """What must hold besides, when a rotation has ended in which nothing went wrong."""
+        if not self.accepts(self.holder("AWSCURRENT")):
+            yield "AWSCURRENT is refused after a calm rotation"
+        if self.incomplete():
+            yield "a rotation is still pending"
+        if self.scenario.always_works and not self.accepts(self.holder("AWSPREVIOUS")):
+            yield "AWSPREVIOUS is refused after a calm rotation"
+        versions = self.versions()
+        held = [one.value for one in versions if one.labels and one.value]
+        credentials = [_credential(value) for value in held]
+        for value in [*(one.value for one in versions if one.value), *self._ever_put()]:
+            known = _credential(value) in credentials or self._k3_is_past(value, versions)
+            if not known and self.subject.accepts(value):
+                yield "a credential that no staged version holds logs in"
+        if self.scenario.left_over:
+            late = [self.first] if self._k3_is_past(self.first, versions) else []
+            yield from self.scenario.left_over(self.subject, [*held, *late])
+
+    def _k3_is_past(self, value: Value, versions: list[Version]) -> bool:
+        """A key made by hand that more versions have been abandoned after than K3 looks at: left, as the docs say."""
+        if not self.scenario.left_over or _credential(value) != _credential(self.first):
+            return False
+        unlabelled = [one for one in versions if not one.labels][-OLDER_KEYS:]
+        return all(one.value is None or _credential(one.value) != _credential(value) for one in unlabelled)
+
+    def _ever_put(self) -> list[Value]:
+        calls = [call.parameters for call in self.aws.calls if call.operation == "PutSecretValue"]
+        return [json.loads(call["SecretString"]) for call in calls if call["SecretId"] == self.secret]
+
+    def leaked(self, printed: str, tokens: list[str]) -> Iterator[str]:
+        """Values, the admin's password and rotations' tokens that are in what the function has printed or raised."""
+        values = [self.first, *self._ever_put()]
+        hidden = {value[name] for value in values for name in CREDENTIALS if name in value}
+        for one in {*hidden, *tokens, ADMIN_PASSWORD}:
+            if one in printed:
+                yield "a password or a token is in what the function has printed"
+
+
+def _credential(value: Value) -> dict[str, Any]:
+    return {name: field for name, field in value.items() if name != NOTE}

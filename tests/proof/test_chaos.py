@@ -1,0 +1,88 @@
+"""Chaos, by seed: whatever happens to a rotation, in whatever order, every promise holds.
+
+A failure prints what happened, as short as hypothesis can make it, with its seed: CHAOS_SEED=… repeats the run
+(CHAOS_EXAMPLES=… makes it longer). The happenings that it prints are Python: a defect's become a test of its own below.
+"""
+
+import os
+import secrets
+import time
+import zlib
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from testkit.crash.matrix import Scenario
+from tests.figures import part_or_whole, publish
+from tests.proof.chaos.bench import Bench, bench
+from tests.proof.chaos.events import PENDING_OFF, Happening, Rotate, Trouble, happenings
+from tests.proof.chaos.story import begun, play
+from tests.scenarios import SCENARIOS
+
+# What `make test` plays, and how many examples of it; `make proof` plays them all.
+PART = {
+    "redshift, alternating-users": 3,
+    "mysql, alternating-users": 6,
+    "postgres, alternating-users": 8,
+    "mariadb, alternating-users": 6,
+    "documentdb, alternating-users": 6,
+    "mysql, dual-password": 8,
+    "postgres, single-user": 8,
+    "api_key, issued, ntfy": 5,
+    "api_key, issued, key service": 8,
+}
+WHOLE = {"redshift, alternating-users": 20}
+MANY = 45
+
+
+@pytest.mark.parametrize("scenario", part_or_whole(list(PART), list(SCENARIOS)), indirect=True)
+def test_no_chance_breaks_a_promise(scenario: Scenario) -> None:
+    """Rotations, retries, faults, operators, in an order that chance draws; the promises after every step."""
+    drawn = part_or_whole(zlib.crc32(scenario.name.encode()), secrets.randbelow(2**32))
+    examples = part_or_whole(PART.get(scenario.name, 0), WHOLE.get(scenario.name, MANY))
+    number = int(os.environ.get("CHAOS_SEED", drawn))
+    started = time.monotonic()
+    with bench(scenario) as on:
+        by_chance(on, number, int(os.environ.get("CHAOS_EXAMPLES", examples)))
+        figures = {**on.totals, "faults": on.totals["faults"] + on.faults.struck}
+    seconds = round(time.monotonic() - started)
+    publish("chaos", scenario.name, **figures, broken=0, seed=number, seconds=seconds)
+
+
+def by_chance(on: Bench, number: int, examples: int) -> None:
+    """So many examples, drawn from this seed, over the messages that a calm rotation sends."""
+    with begun(on) as calm:
+        calm.end_well()
+        assert not calm.broken, calm.broken
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    @seed(number)
+    @given(happenings(calm.sent, rights=calm.watch.right is not None and on.scenario.always_works))
+    def run(what: list[Happening]) -> None:
+        on.totals["examples"] += 1
+        on.totals["events"] += len(what) + sum(len(one.troubles) for one in what if isinstance(one, Rotate))
+        play(on, what)
+
+    try:
+        run()
+    except BaseException as error:
+        error.add_note(f"{on.scenario.name}: CHAOS_SEED={number} CHAOS_EXAMPLES={examples}")
+        raise
+
+
+@pytest.mark.parametrize("scenario", ["postgres, single-user"], indirect=True)
+def test_chaos_finds_what_is_broken(scenario: Scenario) -> None:
+    """A function that does not look at versions without a label, as AWS's do not: abandoned once, it is locked out."""
+    abandoned: list[Happening] = [Rotate((Trouble("testSecret", PENDING_OFF),))]
+    refused = r"BROKEN: a calm rotation fails: .* \[no-login-works\]"
+    with bench(scenario, "tests.proof.chaos.broken:handler") as on, pytest.raises(AssertionError, match=refused):
+        play(on, abandoned)
+    with bench(scenario) as on:
+        play(on, abandoned)

@@ -1,169 +1,184 @@
 """The search: from each state on, all that the service, an operator or bad luck may do next."""
 
-import os
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from unittest import mock
 
+from common.errors import RotationError
 from common.event import STEPS
-from testkit.explorer.world import (
-    ADMIN_ARN,
-    HOW,
-    Broken,
-    Fault,
-    Kind,
-    State,
-    Version,
-    World,
-    deliver,
-    moved,
-    not_pending,
-    version_id,
-)
+from testkit.explorer import faults
+from testkit.explorer.delivery import Delivery, go_on
+from testkit.explorer.faults import Fault
+from testkit.explorer.memory import in_memory
+from testkit.explorer.moment import Moment, Search, rotated
+from testkit.explorer.promises import Complaint, after_finish, refused_for_a_reason
+from testkit.explorer.world import Broken, Hung, Kind, State, World
 
-
-@dataclass(frozen=True)
-class Moment:
-    """A state, and where in its rotations the service is.
-
-    step: what it will call next; None where no rotation is under way. begun: rotations so far. faults: how many are left
-    """
-
-    state: State
-    step: str | None
-    begun: int
-    faults: int
+Next = tuple[str, Moment]
+Make = Callable[[tuple[Fault, ...]], Delivery]
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has found. steps: calls of the function. complaint: the broken promise and its trace, if any."""
+    """What a search has found. calls: of the function. complaint: the broken promise and its trace, if any."""
 
     states: int
-    steps: int
+    calls: int
     complaint: str | None
 
 
-def explore(kind: Kind, *, rotations: int, faults: int) -> Found:
-    """Every state of so many rotations with so many faults; the shortest way to a broken promise, if there is one."""
-    start = Moment(kind.first, None, 0, faults)
+def explore(search: Search) -> Found:
+    """Every state that can be reached; the shortest way to a broken promise, if there is one."""
+    start = Moment(search.kind.first, None, "", 0, search.faults)
     came: dict[Moment, tuple[Moment, str] | None] = {start: None}
-    waiting, steps = deque([start]), 0
-    with _in_memory():
+    waiting, counted = deque([start]), Counted()
+    with in_memory():
         while waiting:
             moment = waiting.popleft()
             try:
-                for said, after, called in _next(kind, moment, rotations):
-                    steps += called
+                for said, after in _next(search, moment, counted):
                     if after not in came:
                         came[after] = (moment, said)
                         waiting.append(after)
             except Complaint as complaint:
-                return Found(len(came), steps, _trace(came, moment, str(complaint)))
-    return Found(len(came), steps, None)
+                return Found(len(came), counted.calls, _trace(came, moment, str(complaint)))
+    return Found(len(came), counted.calls, None)
 
 
-class Complaint(Exception):
-    """A promise is broken."""
+@dataclass
+class Counted:
+    """How often the function was called."""
+
+    calls: int = 0
 
 
-def _next(kind: Kind, moment: Moment, rotations: int) -> Iterator[tuple[str, Moment, int]]:
-    """(what happens, what is then, how many calls of the function it took)."""
-    if moment.step is None:
-        if moment.begun < rotations:
-            yield _rotate(moment)
-    else:
-        yield from _deliveries(kind, moment)
-    if moment.faults:
-        yield from _operator(moment)
-
-
-def _rotate(moment: Moment) -> tuple[str, Moment, int]:
-    """RotateSecret: AWSPENDING on a new, empty version; where an earlier rotation is not complete, that one again."""
-    state, pending = moment.state, moment.state.holder("AWSPENDING")
-    if pending is not None and "AWSCURRENT" not in pending.labels:
-        return "RotateSecret: the same rotation goes on", replace(moment, step=STEPS[0]), 0
-    token = version_id(moment.begun + 1)
-    versions = (*not_pending(state.versions), Version(token, None, frozenset({"AWSPENDING"})))
-    after = Moment(replace(state, versions=versions), STEPS[0], moment.begun + 1, moment.faults)
-    return "RotateSecret", after, 0
-
-
-def _deliveries(kind: Kind, moment: Moment) -> Iterator[tuple[str, Moment, int]]:
-    """The step without a fault, which must succeed; then with each fault at each of its calls."""
-    assert moment.step is not None
-    token = version_id(moment.begun)
-    calm, error = _delivered(kind, moment, token, None)
-    if error is not None:
-        raise Complaint(f"{moment.step}, without any fault, fails: {error}")
-    if moment.step == STEPS[-1] and calm.state.orphans():
-        raise Complaint(f"{moment.step}, without any fault, leaves {len(calm.state.orphans())} keys that nobody holds.")
-    yield moment.step, _then(moment, calm.state, moment.faults), 1
-    if not moment.faults:
+def _next(search: Search, moment: Moment, counted: Counted) -> Iterator[Next]:
+    """(what happens, what is then)."""
+    if moment.step is None and moment.begun == search.rotations:
         return
-    for number, what in enumerate(calm.said, 1):
-        for how in HOW:
-            if how == "policy" and "password" not in what:
-                continue
-            world, error = _delivered(kind, moment, token, Fault(number, how))
-            said = f"{moment.step}: {how} at call {number}, {what}"
-            if error is None:
-                yield said, _then(moment, world.state, moment.faults - 1), 1
-                continue
-            pending = world.state.holder("AWSPENDING")
-            over = pending is None or pending.id != token
-            # The service tries again from createSecret, with the same token; or nobody does, until the next RotateSecret.
-            for step in (None,) if over else (STEPS[0], None):
-                yield said, replace(moment, state=world.state, step=step, faults=moment.faults - 1), 1
+    if moment.step is None:
+        yield rotated(moment)
+    else:
+        yield from _deliveries(search, moment, counted)
+    for hung in dict.fromkeys(moment.state.hung):
+        yield from _late(search, moment, hung, counted)
+    if moment.left:
+        yield from _acts(search.kind, moment)
 
 
-def _then(moment: Moment, state: State, faults: int) -> Moment:
-    """After a step that succeeded; after the last one AWSCURRENT works, whatever the strategy."""
-    assert moment.step is not None
-    if moment.step == STEPS[-1] and not state.works(state.holder("AWSCURRENT")):
-        raise Complaint("The rotation has ended, and AWSCURRENT is refused.")
-    following = STEPS[STEPS.index(moment.step) + 1 :]
-    return Moment(state, following[0] if following else None, moment.begun, faults)
+def _deliveries(search: Search, moment: Moment, counted: Counted) -> Iterator[Next]:
+    """The step without a fault, which must succeed; then with each fault at each of its calls."""
+    step, token = moment.step or "", moment.token
+
+    def make(what: tuple[Fault, ...]) -> Delivery:
+        return Delivery(World(search.kind, moment.state), step, token, what)
+
+    for delivery, error in _runs(search, make, moment.left, counted):
+        left = moment.left - _cost(delivery.faults)
+        state = delivery.world.state.settled().renamed()
+        said = f"{step}{_told(delivery)}"
+        if error is None:
+            yield said, _succeeded(search.kind, moment, delivery, state, left)
+            continue
+        if not delivery.faults and not state.disturbed:
+            assert isinstance(error, RotationError)
+            yield f"{said} fails: {error}", refused_for_a_reason(search, moment, state, error)
+            continue
+        # The service tries again from createSecret, with the same token; or nobody does, until the next RotateSecret.
+        failed = replace(moment, state=state, left=left, gave_up=False)
+        if state.now.pending(moment.token):
+            yield said, failed.trying_again()
+        yield said, replace(failed, step=None)
 
 
-def _delivered(kind: Kind, moment: Moment, token: str, fault: Fault | None) -> tuple[World, str | None]:
-    try:
-        assert moment.step is not None
-        return deliver(kind, moment.state, moment.step, token, fault)
-    except Broken as broken:
-        how = f" ({fault.how} at call {fault.call})" if fault else ""
-        raise Complaint(f"{moment.step}{how}: {broken}") from None
+def _succeeded(kind: Kind, moment: Moment, delivery: Delivery, state: State, left: int) -> Moment:
+    """After a step that succeeded."""
+    following = STEPS[STEPS.index(delivery.step) + 1 :]
+    if not following:
+        state = after_finish(kind, moment, state, calm=not delivery.faults)
+    step = following[0] if following and state.now.pending(delivery.token) else None
+    return replace(moment, state=state, step=step, left=left, gave_up=moment.gave_up and bool(following))
 
 
-def _operator(moment: Moment) -> Iterator[tuple[str, Moment, int]]:
-    """What people do, in mid-rotation and between: give a rotation up, put AWSCURRENT's value again, go back."""
-    state, left = moment.state, moment.faults - 1
-    pending, current, previous = map(state.holder, ("AWSPENDING", "AWSCURRENT", "AWSPREVIOUS"))
-    assert current is not None
-    if pending is not None and pending is not current:
-        off = not_pending(state.versions)
-        yield (
-            "an operator takes AWSPENDING off",
-            replace(moment, state=replace(state, versions=off), step=None, faults=left),
-            0,
-        )
-        if state.works(current):
-            by_hand = Version(version_id(len(state.versions), "h"), current.value, frozenset())
-            put = moved((*off, by_hand), by_hand.id)
-            yield (
-                "an operator puts AWSCURRENT's value again",
-                replace(moment, state=replace(state, versions=put), step=None, faults=left),
-                0,
-            )
-    if previous is not None and state.works(previous) and (pending is None or pending is current):
-        back = not_pending(moved(state.versions, previous.id))
-        yield (
-            "an operator goes back to AWSPREVIOUS",
-            replace(moment, state=replace(state, versions=back), step=None, faults=left),
-            0,
-        )
+def _late(search: Search, moment: Moment, hung: Hung, counted: Counted) -> Iterator[Next]:
+    """A delivery that hung goes on; nobody hears how it ends. Then the service does what it would have done."""
+    state = moment.state
+
+    def make(what: tuple[Fault, ...]) -> Delivery:
+        return go_on(World(search.kind, state), hung, what)
+
+    for delivery, _ in _runs(search, make, moment.left, counted):
+        after = delivery.world.state.settled().renamed()
+        step = moment.step if after.now.pending(moment.token) else None
+        if step is None and moment.step is not None and _finished(after, moment.token):
+            step = moment.step
+        said = f"the {hung.step} of {hung.token.lstrip('0')} that hung goes on{_told(delivery)}"
+        yield said, replace(moment, state=after, step=step, left=moment.left - _cost(delivery.faults))
+
+
+def _finished(state: State, token: str) -> bool:
+    current = state.holder("AWSCURRENT")
+    return state.now.enabled and current is not None and current.id == token
+
+
+def _runs(
+    search: Search, make: Make, left: int, counted: Counted
+) -> Iterator[tuple[Delivery, RotationError | str | None]]:
+    """A delivery without a fault, and with every sequence of them that is left, at all calls that it then makes."""
+    todo: list[tuple[Fault, ...]] = [()]
+    while todo:
+        what = todo.pop()
+        delivery = make(what)
+        hung, first = delivery.world.state.hung, len(delivery.resumed.answers) if delivery.resumed else 0
+        counted.calls += 1
+        try:
+            error = delivery.run()
+        except Broken as broken:
+            raise Complaint(f"{delivery.step}{_told(delivery)}: {broken}") from None
+        yield delivery, error
+        if what and what[-1].how in faults.ENDS:
+            continue
+        for number in range(max([first, *(one.call for one in what)]) + 1, len(delivery.calls) + 1):
+            more = _faults(search, delivery, number, hung)
+            allowed = (one for one in more if search.beyond or not one.limit)
+            todo += [(*what, one) for one in allowed if _cost(what) + one.cost <= left and _once(what, one)]
+
+
+def _faults(search: Search, delivery: Delivery, number: int, hung: tuple[Hung, ...]) -> Iterator[Fault]:
+    """What may go wrong at this call, what people may do before it, and which delivery that hung may go on before it."""
+    call, last = delivery.calls[number - 1], number == len(delivery.calls)
+    yield from faults.at(call, number, last=last)
+    if number == 1:
+        return  # it is as good as between two steps
+    limit = faults.MOVED if search.kind.sweeps and delivery.step == "finishSecret" else ""
+    for act in search.kind.acts:
+        if act.meanwhile and call.sort != "look":  # a server does not see it
+            yield Fault(number, f"{act.said} before", act, limit=limit)
+    for one in dict.fromkeys(hung):
+        yield Fault(number, f"the {one.step} of {one.token.lstrip('0')} that hung goes on before", goes_on=one, cost=0)
+
+
+def _once(what: tuple[Fault, ...], one: Fault) -> bool:
+    return one.goes_on is None or all(other.goes_on is None for other in what)
+
+
+def _cost(what: tuple[Fault, ...]) -> int:
+    return sum(one.cost for one in what)
+
+
+def _told(delivery: Delivery) -> str:
+    """What went wrong, in plain words."""
+    told = (f"{one.how} call {one.call}, {delivery.calls[one.call - 1].what}" for one in delivery.faults)
+    return "".join(f"; {text}" for text in told).replace(";", ":", 1)
+
+
+def _acts(kind: Kind, moment: Moment) -> Iterator[Next]:
+    """What people do between two steps."""
+    for act in kind.acts:
+        after = act.do(moment.state)
+        if after is not None and after != moment.state:
+            step = moment.step if after.now.pending(moment.token) else None
+            yield act.said, replace(moment, state=after.settled().renamed(), step=step, left=moment.left - 1)
 
 
 def _trace(came: dict[Moment, tuple[Moment, str] | None], moment: Moment, complaint: str) -> str:
@@ -174,19 +189,3 @@ def _trace(came: dict[Moment, tuple[Moment, str] | None], moment: Moment, compla
         lines.append(said)
         at = came[moment]
     return "\n".join(reversed(lines))
-
-
-@contextmanager
-def _in_memory() -> Iterator[None]:
-    """No waiting; passwords in order; the admin is allowed."""
-    counter = iter(range(1, 1_000_000_000))
-
-    def make(_recipe: object) -> str:
-        return f"new-password-{next(counter)}"
-
-    with (
-        mock.patch("common.password.PasswordRecipe.make", make),
-        mock.patch("time.sleep", return_value=None),
-        mock.patch.dict(os.environ, {"ADMIN_SECRETS": ADMIN_ARN}, clear=True),
-    ):
-        yield

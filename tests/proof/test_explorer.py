@@ -1,0 +1,48 @@
+"""Every state that rotations with faults can reach, for each strategy; and what the documented limits cost."""
+
+import time
+
+import pytest
+
+from testkit.explorer import KINDS, Search, explore
+from testkit.explorer.world import Kind
+from tests.figures import part_or_whole, publish
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_no_state_breaks_a_promise(kind: Kind) -> None:
+    """Three rotations: deaths, hung deliveries, lost answers, reads that lag, policies, people; all schedules of one or two."""
+    search = Search(kind, rotations=3, faults=part_or_whole(1, 2))
+    measured("all schedules", search)
+
+
+@pytest.mark.parametrize("name", ["single-user", "alternating-users", "dual-password"])
+def test_no_state_of_one_rotation_breaks_a_promise(name: str) -> None:
+    """Three faults in one rotation, where they fit: the strategies whose steps are short."""
+    measured("one rotation", Search(KINDS[name], rotations=1, faults=part_or_whole(1, 3)))
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_beyond_the_limits_the_next_rotation_recovers(kind: Kind) -> None:
+    """A delivery that stalls between its guard and its change, a label moved in that moment: it passes, by the docs' remedies."""
+    search = Search(kind, rotations=2, faults=part_or_whole(1, 2), beyond=True)
+    measured("beyond the limits", search)
+
+
+def measured(name: str, search: Search) -> None:
+    """Search, publish how much that was, and complain."""
+    began = time.process_time()
+    found = explore(search)
+    assert found.complaint is None, found.complaint
+    assert found.states > 100
+    publish(
+        "explorer",
+        f"{search.kind.name}, {name}",
+        strategy=search.kind.name,
+        schedules=name,
+        states=found.states,
+        calls=found.calls,
+        rotations=search.rotations,
+        faults=search.faults,
+        seconds=round(time.process_time() - began, 1),
+    )

@@ -25,9 +25,12 @@ from common.secret import PUBLIC, Secret
 from common.settings import Settings
 from common.store import Store
 from common.strategy import SingleUser
-from common.target import Authority, ListedKey
+from common.target import Authority, ListedKey, Pair, Proven
 from rotators.api_key.placeholders import Made, Values
 from rotators.api_key.web import Answer
+from rotators.documentdb import clone as documentdb
+from rotators.mysql import clone as mysql
+from rotators.postgres import clone as postgres
 from rotators.postgres.session import Session
 from rotators.postgres.target import Postgres
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
@@ -448,6 +451,8 @@ def test_values_that_hold_a_secret_do_not_show_it() -> None:
     described = Description("arn", True, {TOKEN: frozenset({"AWSPENDING"})}, {})  # noqa: FBT003
     settings = Settings({}, {"AWS_SECRET_ACCESS_KEY": canary})
     work = Work(event, Store(boto3.client("secretsmanager")), described, settings, [], {TOKEN: secret})
+    unopened: Any = None
+    pair, proven = Pair("app", "app_clone"), Proven("app")
     values = [
         secret,
         event,
@@ -460,6 +465,9 @@ def test_values_that_hold_a_secret_do_not_show_it() -> None:
         Made("POST", f"/{canary}", {"Authorization": canary}, canary.encode()),
         Answer(200, canary.encode()),
         PasswordRecipe(8, "abc"),
+        documentdb.Turn(unopened, pair, "admin", "app", canary, proven=False),
+        mysql.Turn(unopened, pair, "app", canary, proven),
+        postgres.Turn(unopened, pair, secret, "app", proven=False),
     ]
     for value in values:
         shown = {

@@ -31,7 +31,7 @@ PART = {
     "api_key, issued, ntfy": 5,
     "api_key, issued, key service": 8,
 }
-WHOLE = {"redshift, alternating-users": 20}
+FEWER = {"redshift, alternating-users": 20}
 MANY = 45
 
 
@@ -39,7 +39,7 @@ MANY = 45
 def test_no_chance_breaks_a_promise(scenario: Scenario) -> None:
     """Rotations, retries, faults, operators, in an order that chance draws; the promises after every step."""
     drawn = part_or_whole(zlib.crc32(scenario.name.encode()), secrets.randbelow(2**32))
-    examples = part_or_whole(PART.get(scenario.name, 0), WHOLE.get(scenario.name, MANY))
+    examples = part_or_whole(PART.get(scenario.name, 0), FEWER.get(scenario.name, MANY))
     number = int(os.environ.get("CHAOS_SEED", drawn))
     started = time.monotonic()
     with bench(scenario) as on:

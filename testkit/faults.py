@@ -10,11 +10,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
 from testkit.crash.proxy import Framing
+from testkit.wire import listening
 
 Where = Literal["Secrets Manager", "the server"]
 SLOW_SECONDS = 0.7  # more than hurried functions wait before they guard again
@@ -157,22 +158,9 @@ class _Line:
         self.answered.wait(ACTS_SECONDS)
 
 
-@contextmanager
-def faulty(where: Where, upstream: tuple[str, int], framing: Framing, faults: Faults) -> Iterator[int]:
+def faulty(where: Where, upstream: tuple[str, int], framing: Framing, faults: Faults) -> AbstractContextManager[int]:
     """A port of this machine in front of `upstream`."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    threading.Thread(
-                        target=_connection, args=(where, client, upstream, framing, faults), daemon=True
-                    ).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
+    return listening(lambda client: _connection(where, client, upstream, framing, faults))
 
 
 def _connection(

@@ -1,6 +1,9 @@
-"""What every proxy of a server's protocol reads by."""
+"""What every proxy reads by, and how it listens."""
 
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 
 def read_exactly(connection: socket.socket, size: int) -> bytes:
@@ -12,3 +15,19 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
             raise ConnectionError
         data += more
     return data
+
+
+@contextmanager
+def listening(connected: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A port of this machine; each connection to it is handed over, in a thread of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    threading.Thread(target=connected, args=(client,), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)

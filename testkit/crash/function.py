@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testkit.simulator import Invocation
-from testkit.simulator.calls import ACCOUNT, REGION
+from testkit.spawned import arn_of, spawned
 
 
 @dataclass
@@ -70,15 +69,5 @@ def _runs(pid: int) -> bool:
 @contextmanager
 def process_function(handler: str, **environment: str) -> Iterator[ProcessFunction]:
     """The function, with this environment; its process ends with the block."""
-    keep = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    aws = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "testkit.crash.zygote", handler],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**keep, **aws, **environment},
-    ) as zygote:
-        assert zygote.stdout is not None
-        assert zygote.stdout.readline(), f"{handler} cannot be imported"
-        yield ProcessFunction(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{handler.split('.')[-2]}", zygote)
+    with spawned("testkit.crash.zygote", handler, environment) as zygote:
+        yield ProcessFunction(arn_of(handler), zygote)

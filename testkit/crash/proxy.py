@@ -8,9 +8,11 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
+
+from testkit.wire import listening
 
 ANSWER_SECONDS = (
     0.1  # how long a message may go unanswered before the function dies "after" it, or loses the connection
@@ -81,22 +83,9 @@ def tls_records(data: bytes) -> tuple[bytes, str] | None:
 Framing = Callable[[bytes], tuple[bytes, str] | None]
 
 
-@contextmanager
-def proxy(name: str, upstream: tuple[str, int], framing: Framing, killer: Killer) -> Iterator[int]:
+def proxy(name: str, upstream: tuple[str, int], framing: Framing, killer: Killer) -> AbstractContextManager[int]:
     """A port of this machine in front of `upstream`."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = server.accept()
-                    threading.Thread(
-                        target=_connection, args=(name, client, upstream, framing, killer), daemon=True
-                    ).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
+    return listening(lambda client: _connection(name, client, upstream, framing, killer))
 
 
 def _connection(name: str, client: socket.socket, upstream: tuple[str, int], framing: Framing, killer: Killer) -> None:

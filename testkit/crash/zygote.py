@@ -14,22 +14,10 @@ import time
 import traceback
 from typing import Any, TextIO
 
+from testkit.warm.runtime import Context
+
 ANSWERS: TextIO
 HASTE = 20  # the function's own pauses are so many times as short: they prove nothing here, and come thousands of times
-
-
-class Context:
-    """Lambda's context, as far as it is used."""
-
-    aws_request_id = "crash"
-    function_name = "crash"
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds that are left."""
-        return max(0, round((self._end - time.monotonic()) * 1000))
 
 
 def main(handler: Any) -> None:

@@ -1,9 +1,7 @@
 """A Lambda function in a process of its own that stays warm."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testkit.simulator import Invocation
-from testkit.simulator.calls import ACCOUNT, REGION
+from testkit.spawned import arn_of, spawned
 from testkit.warm.usage import Usage, usage
 
 
@@ -50,14 +48,5 @@ def _line(process: "subprocess.Popen[str]") -> dict[str, Any]:
 @contextmanager
 def warm_function(handler: str, **environment: str) -> Iterator[WarmFunction]:
     """The function, with this environment; its process ends with the block."""
-    keep = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    aws = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "testkit.warm.runtime", handler],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**keep, **aws, **environment},
-    ) as process:
-        _line(process)
-        yield WarmFunction(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{handler.split('.')[-2]}", process)
+    with spawned("testkit.warm.runtime", handler, environment) as process:
+        yield WarmFunction(arn_of(handler), process)

@@ -17,8 +17,8 @@ from typing import Any
 class Context:
     """Lambda's context, as far as it is used."""
 
-    aws_request_id = "warm"
-    function_name = "warm"
+    aws_request_id = "testkit"
+    function_name = "testkit"
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds

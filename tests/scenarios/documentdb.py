@@ -3,10 +3,9 @@
 DocumentDB's shows no mechanisms and takes no restrictions, MongoDB's both; the commands are one more with DocumentDB's.
 """
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +14,18 @@ from testkit.mongodb.standin import StandIn, stand_in
 from testkit.mongodb.users import CHANGES_ITSELF, MANAGES_USERS
 from testkit.servers.mongo import MongoServer
 from tests.needed import no_server
-from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
-
-_numbers = itertools.count()
+from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS
+from tests.scenarios.subjects import DatabaseSubject, maker
 
 
 @dataclass(frozen=True)
-class DocumentDbSubject:
+class DocumentDbSubject(DatabaseSubject[StandIn]):
     """A user with two roles; on MongoDB limited to one mechanism."""
 
-    server: StandIn
-    port: int
-    admin_arn: str | None
-    user: str = field(default_factory=lambda: f"matrix_{next(_numbers)}")
-
     def __post_init__(self) -> None:
-        self.server.create_user(self.user, "first-password", roles=["readWrite", "dbAdmin"])
+        self.server.create_user(self.user, self.first_password, roles=["readWrite", "dbAdmin"])
         if self.server.users.flavour == "mongodb":
             self.server.user(self.user).mechanisms = ["SCRAM-SHA-256"]
-
-    @property
-    def value(self) -> Value:
-        """The secret's first value."""
-        admin = {"masterarn": self.admin_arn} if self.admin_arn else {}
-        return self.server.secret(self.user, "first-password", port=self.port, **admin)
-
-    def accepts(self, value: Value) -> bool:
-        """By FerretDB itself, behind both proxies."""
-        return self.server.accepts(value["username"], value["password"])
 
     def rights(self, value: Value) -> object:
         """What the user has, and by doing: FerretDB lets it write and read."""
@@ -70,16 +53,11 @@ def scenario(fixture: Callable[[str], Any], folder: Path, *, flavour: str, strat
     with stand_in(ferret, flavour, folder / "logins.log") as server:
         server.create_user(ADMIN, ADMIN_PASSWORD, may=frozenset([CHANGES_ITSELF, MANAGES_USERS]))
 
-        def make(port: int, client: Any) -> DocumentDbSubject:
-            if not alternating:
-                return DocumentDbSubject(server, port, None)
-            return DocumentDbSubject(server, port, admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port)))
-
         yield Scenario(
             name=f"{flavour}, {strategy}",
             handler="rotators.documentdb.app:handler",
             environment={"TLS_CA_FILE": str(ferret.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
             server=("127.0.0.1", server.port),
-            make=make,
+            make=maker(DocumentDbSubject, server, alternating=alternating),
             always_works=alternating,
         )

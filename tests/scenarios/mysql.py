@@ -1,45 +1,28 @@
 """MySQL's and MariaDB's users, to be rotated by every strategy."""
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from testkit.crash.matrix import Scenario, Value
 from testkit.servers.mysql import MySqlServer
-from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
-
-_numbers = itertools.count()
+from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS
+from tests.scenarios.subjects import DatabaseSubject, maker
 
 
 @dataclass(frozen=True)
-class MySqlSubject:
+class MySqlSubject(DatabaseSubject[MySqlServer]):
     """A user with a table, a column and an option of its own."""
 
-    server: MySqlServer
-    port: int
-    admin_arn: str | None
-    user: str = field(default_factory=lambda: f"matrix_{next(_numbers)}")
-
     def __post_init__(self) -> None:
-        self.server.create_user(self.user, "first-password")
+        self.server.create_user(self.user, self.first_password)
         self.server.run(f"GRANT SELECT ON matrix.given TO {self.user}")
         self.server.run(f"GRANT INSERT (a) ON matrix.parts TO {self.user}")
         self.server.run(f"ALTER USER {self.user} REQUIRE SSL")
         if self.server.flavour == "mysql":
             self.server.run(f"GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {self.user}")
-
-    @property
-    def value(self) -> Value:
-        """The secret's first value."""
-        admin = {"masterarn": self.admin_arn} if self.admin_arn else {}
-        return self.server.secret(self.user, "first-password", port=self.port, **admin)
-
-    def accepts(self, value: Value) -> bool:
-        """By the server itself, not the proxy."""
-        return self.server.accepts(value["username"], value["password"])
 
     def rights(self, value: Value) -> object:
         """By doing."""
@@ -61,18 +44,12 @@ def scenario(fixture: Callable[[str], Any], _folder: Path, *, flavour: str, stra
     before = server.users()
     alternating = strategy == "alternating-users"
 
-    def make(port: int, client: Any) -> MySqlSubject:
-        if not alternating:
-            return MySqlSubject(server, port, None)
-        arn = admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port))
-        return MySqlSubject(server, port, arn)
-
     made = Scenario(
         name=f"{flavour}, {strategy}",
         handler="rotators.mysql.app:handler",
         environment={"TLS_CA_FILE": str(server.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
         server=("127.0.0.1", server.port),
-        make=make,
+        make=maker(MySqlSubject, server, alternating=alternating),
         always_works=strategy != "single-user",
         tags={"rotation:strategy": strategy},
     )

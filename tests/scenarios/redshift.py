@@ -1,45 +1,30 @@
 """Redshift's users, on the stand-in, to be rotated by both strategies."""
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from testkit.crash.matrix import Scenario, Value
 from testkit.servers.redshift import RedshiftServer
-from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS, admin_arn
-
-_numbers = itertools.count()
+from tests.scenarios.admins import ADMIN, ADMIN_PASSWORD, ADMIN_SECRETS
+from tests.scenarios.subjects import DatabaseSubject, maker
 
 
 @dataclass(frozen=True)
-class RedshiftSubject:
+class RedshiftSubject(DatabaseSubject[RedshiftServer]):
     """A user with a table of its own right, one by a group, one by a role, and one in a second database."""
 
-    server: RedshiftServer
-    port: int
-    admin_arn: str | None
-    user: str = field(default_factory=lambda: f"matrix_{next(_numbers)}")
+    first_password: ClassVar[str] = "First-password-1"
 
     def __post_init__(self) -> None:
-        self.server.create_user(self.user, "First-password-1")
+        self.server.create_user(self.user, self.first_password)
         self.server.run(
             f"GRANT SELECT ON matrix_given TO {self.user}; ALTER GROUP matrix_group ADD USER {self.user}; "
             f"GRANT ROLE matrix_role TO {self.user}"
         )
         self.server.run(f"GRANT SELECT ON public.matrix_given TO {self.user}", dbname="matrix_other")
-
-    @property
-    def value(self) -> Value:
-        """The secret's first value."""
-        admin = {"masterarn": self.admin_arn} if self.admin_arn else {}
-        return self.server.secret(self.user, "First-password-1", port=self.port, **admin)
-
-    def accepts(self, value: Value) -> bool:
-        """By the server itself, not the proxy."""
-        return self.server.accepts(value["username"], value["password"])
 
     def rights(self, value: Value) -> object:
         """By doing."""
@@ -78,18 +63,11 @@ def scenario(fixture: Callable[[str], Any], _folder: Path, *, strategy: str) -> 
     """With an admin, for alternating users."""
     alternating = strategy == "alternating-users"
     with _prepared(fixture("redshift")) as server:
-
-        def make(port: int, client: Any) -> RedshiftSubject:
-            if not alternating:
-                return RedshiftSubject(server, port, None)
-            arn = admin_arn(client, server.secret(ADMIN, ADMIN_PASSWORD, port=port))
-            return RedshiftSubject(server, port, arn)
-
         yield Scenario(
             name=f"redshift, {strategy}",
             handler="rotators.redshift.app:handler",
             environment={"TLS_CA_FILE": str(server.ca_file), "ADMIN_SECRETS": ADMIN_SECRETS},
             server=("127.0.0.1", server.port),
-            make=make,
+            make=maker(RedshiftSubject, server, alternating=alternating),
             always_works=alternating,
         )

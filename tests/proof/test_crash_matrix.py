@@ -7,8 +7,8 @@ import pytest
 from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Which, run_matrix
 from tests.figures import part_or_whole, publish
 
-# `make test` runs every cell of the first rotation, and of the second each ninth: those of each message at one moment.
-ROTATIONS: dict[Which, int] = {"first": 1, "second": part_or_whole(9, 1)}
+# `make test` runs every cell of the first rotation, and of the second each 27th, others with each recovery.
+ROTATIONS: dict[Which, int] = {"first": 1, "second": part_or_whole(27, 1)}
 
 
 @pytest.mark.parametrize("recovery", RECOVERIES)

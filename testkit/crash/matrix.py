@@ -118,7 +118,7 @@ def run_matrix(
 ) -> Coverage:
     """Each message at each moment, with one recovery, in one of the rotations; what was covered, and what broke.
 
-    every: 2 runs each second cell only, and so on; with each recovery other ones
+    every: 2 runs each second cell only, and so on; with each recovery other ones. Where 3 divides it they are all of one moment
     """
     started = time.monotonic()
     with _bench(scenario, start) as bench:

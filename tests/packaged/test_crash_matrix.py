@@ -16,7 +16,7 @@ from tests.needed import no_server
 from tests.packaged.conftest import FUNCTIONS
 
 # A cell takes a runtime's cold start, or two: `make test` runs a few of each scenario, others with each recovery.
-EVERY = part_or_whole(27, 1)
+EVERY = part_or_whole(25, 1)
 ROTATIONS: tuple[Which, ...] = part_or_whole(("first",), ("first", "second"))
 
 

@@ -65,7 +65,7 @@ cores ({platform.machine()}, {platform.system()}), against {versions}.
 
 Repeat it: `make proof` runs everything (hours); `make proof ARGS="tests/proof/test_load.py -k mysql"` a part, whose figures replace
 those from before. `make test` runs a part of each proof: every cell of the crash matrix for first rotations, and small
-runs of the rest.
+runs of the rest. A line that is marked *(part)* is of such a run.
 
 {_summary(found)}"""
 
@@ -84,7 +84,7 @@ def _summary(found: Sequence[Figures]) -> str:
         ("Under load", "load", "logins", "logins while secrets rotate"),
         ("Soak", "soak", "rotations", "rotations"),
         ("Fuzz", "fuzz", "examples", "hostile inputs"),
-        ("Leaks", "leaks", "searched", "texts searched"),
+        ("Leaks", "leaks", "places_searched", "texts searched"),
     ):
         rows = _of(found, section)
         counts.append((f"[{title}](#{_anchor(title)})", f"{_sum(rows, key):,} {unit}", str(_broken(rows))))
@@ -250,8 +250,12 @@ chains and frames, the `repr` of every value, and the servers' logs; in rotation
 def _by_keys(rows: Sequence[Figures], columns: Sequence[tuple[str, str]]) -> str:
     if not rows:
         return "*Not run.*"
-    lines = [[_shown(row.get(key, "")) for _, key in columns] for row in rows]
+    lines = [[_named(row), *(_shown(row.get(key, "")) for _, key in columns[1:])] for row in rows]
     return _table([heading for heading, _ in columns], lines)
+
+
+def _named(row: Figures) -> str:
+    return f"{row['of']}" if row["whole"] else f"{row['of']} *(part)*"
 
 
 def _plot(rows: Sequence[Figures], link: str) -> str:

@@ -23,9 +23,10 @@ def part_or_whole(part: T, whole: T) -> T:
 
 
 def publish(section: str, of: str, /, **figures: object) -> None:
-    """Keep the figures of one measurement, with its day and commit; a later one of the same replaces it."""
+    """Keep the figures of one measurement, with its day and commit, and whether it was the whole; a later one of the same replaces it."""
     if FOLDER:
-        kept = {"section": section, "of": of, "day": dt.datetime.now(dt.UTC).date().isoformat(), "commit": _commit()}
+        day = dt.datetime.now(dt.UTC).date().isoformat()
+        kept = {"section": section, "of": of, "day": day, "commit": _commit(), "whole": WHOLE}
         file = Path(FOLDER) / f"{section}-{re.sub('[^a-z0-9]+', '-', of.lower())}.json"
         file.write_text(json.dumps({**kept, **figures}, indent=1) + "\n")
 

@@ -46,7 +46,7 @@ def test_no_chance_breaks_a_promise(scenario: Scenario) -> None:
         by_chance(on, number, int(os.environ.get("CHAOS_EXAMPLES", examples)))
         figures = {**on.totals, "faults": on.totals["faults"] + on.faults.struck}
     seconds = round(time.monotonic() - started)
-    publish("chaos", scenario.name, **figures, broken=0, seed=number, seconds=seconds)
+    publish("chaos", scenario.name, **figures, broken=0, seed=str(number), seconds=seconds)
 
 
 def by_chance(on: Bench, number: int, examples: int) -> None:

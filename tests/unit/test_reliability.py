@@ -11,7 +11,7 @@ import pytest
 from scripts import plots, reliability
 from tests import figures
 
-RUN: Mapping[str, Any] = {"section": "matrix", "of": "x", "day": "2026-01-02", "commit": "abc1234", "name": "postgres, single-user", "function": "forked"}  # fmt: skip
+RUN: Mapping[str, Any] = {"section": "matrix", "of": "x", "day": "2026-01-02", "commit": "abc1234", "whole": True, "name": "postgres, single-user", "function": "forked"}  # fmt: skip
 FIRST = {**RUN, "which": "first", "messages": 30, "cells": 90, "broken": [], "seconds": 61.0}
 SECOND = {**RUN, "day": "2026-01-03", "which": "second", "messages": 20, "cells": 60, "broken": ["AWSCURRENT does not log in"], "seconds": 59.0}  # fmt: skip
 VERSION = {**RUN, "section": "versions", "of": "PostgreSQL", "version": "17.1"}
@@ -33,6 +33,15 @@ def test_what_was_not_run_is_said() -> None:
     assert "30 + ?" in reliability.page([FIRST])
 
 
+def test_a_part_is_marked() -> None:
+    """Figures of make test's size do not pass for those of make proof."""
+    whole = {**RUN, "section": "soak", "of": "mysql, dual-password", "sample_rotations": [1], "sample_memory_kib": [1]}
+    part = {**whole, "of": "postgres, single-user", "whole": False}
+    page = reliability.page([whole, part])
+    assert "| mysql, dual-password |" in page
+    assert "| postgres, single-user *(part)* |" in page
+
+
 def test_figures_are_kept_only_by_make_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each in a file that the next measurement of the same replaces, with its day and commit."""
     monkeypatch.setattr(figures, "FOLDER", None)
@@ -43,7 +52,7 @@ def test_figures_are_kept_only_by_make_proof(tmp_path: Path, monkeypatch: pytest
     (file,) = tmp_path.iterdir()
     kept = json.loads(file.read_text())
     assert (kept["section"], kept["of"], kept["rotations"]) == ("soak", "A, b", 3)
-    assert {"day", "commit"} < set(kept)
+    assert {"day", "commit", "whole"} < set(kept)
 
 
 def test_the_plots_are_pictures(tmp_path: Path) -> None:

@@ -277,10 +277,11 @@ def test_a_server_that_is_too_old_for_the_driver() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     client, _ = server.accept()
-                    asked = struct.unpack("<iiii", client.recv(65536)[:16])[1]
-                    hello = bson.encode({"ismaster": True, "minWireVersion": 0, "maxWireVersion": 5, "ok": 1.0})
-                    body = struct.pack("<iqii", 8, 0, 0, 1) + hello
-                    client.sendall(struct.pack("<iiii", 16 + len(body), 1, asked, 1) + body)
+                    with client:
+                        asked = struct.unpack("<iiii", client.recv(65536)[:16])[1]
+                        hello = bson.encode({"ismaster": True, "minWireVersion": 0, "maxWireVersion": 5, "ok": 1.0})
+                        body = struct.pack("<iqii", 8, 0, 0, 1) + hello
+                        client.sendall(struct.pack("<iiii", 16 + len(body), 1, asked, 1) + body)
 
         threading.Thread(target=serve, daemon=True).start()
 

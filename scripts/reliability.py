@@ -108,7 +108,8 @@ def matrix(rows: Sequence[Figures]) -> str:
 
     def cells(scenario: str, function: str) -> str:
         mine = [row for row in rows if (row["name"], row["function"]) == (scenario, function)]
-        return f"{_sum(mine, 'cells'):,} of {CELLS * sum(messages(scenario)):,}"
+        unknown = " + ?" if 0 in messages(scenario) else ""
+        return f"{_sum(mine, 'cells'):,} of {CELLS * sum(messages(scenario)):,}{unknown}"
 
     def messages(scenario: str) -> list[int]:
         found = {row["which"]: int(row["messages"]) for row in rows if row["name"] == scenario}

@@ -64,7 +64,7 @@ Made by `make proof` out of what it measured; not edited by hand. Measured {_spa
 cores ({platform.machine()}, {platform.system()}), against {versions}.
 
 Repeat it: `make proof` runs everything (hours); `make proof ARGS="tests/proof/test_load.py -k mysql"` a part, whose figures replace
-those from before. `make test` runs a part of each proof: every cell of the crash matrix for first rotations, and small
+those from before. `make test` runs a part of each proof: every second cell of the crash matrix for first rotations, and small
 runs of the rest. A line that is marked *(part)* is of such a run.
 
 {_summary(found)}"""

@@ -103,6 +103,10 @@ class EmulatedFunction(HttpFunction):
 
     emulator: Emulator = field(kw_only=True)
 
+    def freeze(self) -> Callable[[], None]:
+        """The crash seam, as ProcessFunction has it."""
+        return self.emulator.freeze()
+
 
 @contextmanager
 def emulated_function(

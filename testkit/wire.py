@@ -18,9 +18,9 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
 
 
 @contextmanager
-def listening(connected: Callable[[socket.socket], None]) -> Iterator[int]:
+def listening(connected: Callable[[socket.socket], None], address: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[int]:
     """A port of this machine; each connection to it is handed over, in a thread of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(address) as listener:
 
         def serve() -> None:
             with suppress(OSError):
@@ -29,5 +29,7 @@ def listening(connected: Callable[[socket.socket], None]) -> Iterator[int]:
                     threading.Thread(target=connected, args=(client,), daemon=True).start()
 
         threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)

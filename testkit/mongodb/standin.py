@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from testkit.mongodb import wire
 from testkit.mongodb.users import MANAGES_USERS, Document, Name, Refused, User, Users
 from testkit.servers.mongo import ROOT, MongoServer
+from testkit.wire import listening
 
 _HELLO = {"hello", "ismaster", "isMaster"}
 _TLS_HANDSHAKE = b"\x16"
@@ -84,20 +84,10 @@ def stand_in(behind_it: MongoServer, flavour: str, log: Path) -> Iterator[StandI
     server, before = StandIn(behind_it, Users(flavour), log), behind_it.users()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(behind_it.ca_file.with_name("server.crt"), behind_it.ca_file.with_name("server.key"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server.port = listener.getsockname()[1]
-
-        def listen() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    threading.Thread(target=_serve, args=(server, client, context), daemon=True).start()
-
-        threading.Thread(target=listen, daemon=True).start()
+    with listening(lambda client: _serve(server, client, context)) as server.port:
         try:
             yield server
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
             behind_it.drop_users(keep=before)
 
 

@@ -4,13 +4,14 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from testkit.redshift import wire
 from testkit.redshift.session import Session, reported
+from testkit.wire import listening
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,9 @@ class Cluster:
     uses_sha256: Callable[[str], bool]
 
 
-@contextmanager
-def listening(port: int, cluster: Cluster) -> Iterator[None]:
+def serving(port: int, cluster: Cluster) -> AbstractContextManager[int]:
     """Serve on this port of the machine, one thread for each connection."""
-    with socket.create_server(("127.0.0.1", port)) as server:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = server.accept()
-                    threading.Thread(target=_connection, args=(client, cluster), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield
-        server.shutdown(socket.SHUT_RDWR)
+    return listening(lambda client: _connection(client, cluster), ("127.0.0.1", port))
 
 
 def _connection(client: socket.socket, cluster: Cluster) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 from pathlib import Path
 
+from testkit.wire import listening
+
 HOST = "host.docker.internal"  # how a container calls the machine that it runs on
 _LOOPBACK = "127.0.0.1"
 
@@ -53,19 +55,8 @@ def forwarded(address: str, port: int) -> Iterator[None]:
     if address == _LOOPBACK:
         yield
         return
-    with socket.create_server((address, port)) as listener:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    threading.Thread(target=_forward, args=(client, port), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        try:
-            yield
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
+    with listening(lambda client: _forward(client, port), (address, port)):
+        yield
 
 
 def _forward(client: socket.socket, port: int) -> None:

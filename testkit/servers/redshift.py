@@ -15,7 +15,7 @@ from psycopg2.extensions import connection
 
 import testkit.redshift
 from testkit.certificates import Authority
-from testkit.redshift.cluster import Cluster, Record, Settings, listening
+from testkit.redshift.cluster import Cluster, Record, Settings, serving
 from testkit.redshift.passwords import md5
 from testkit.servers.postgres import PostgresServer, postgres_server
 from testkit.servers.process import free_port
@@ -182,7 +182,7 @@ def redshift_server(
         cluster = Cluster(
             ("127.0.0.1", behind.port), tls, settings, server.record, lambda user: _uses_sha256(behind, user)
         )
-        with listening(server.port, cluster):
+        with serving(server.port, cluster):
             yield server
 
 

@@ -1,16 +1,14 @@
 """The crash matrix of the artifacts: killed under Lambda's own emulator, which starts their runtime anew."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Starter, Which, run_matrix
 from testkit.emulator import EmulatedFunction, emulated_function, find_emulator
-from testkit.simulator import Invocation
 from tests.figures import part_or_whole, publish
 from tests.needed import no_server
 from tests.packaged.conftest import FUNCTIONS
@@ -20,26 +18,6 @@ EVERY = part_or_whole(25, 1)
 ROTATIONS: tuple[Which, ...] = part_or_whole(("first",), ("first", "second"))
 
 
-@dataclass(frozen=True)
-class Packaged:
-    """A function under the emulator, as the matrix kills it."""
-
-    function: EmulatedFunction
-
-    @property
-    def arn(self) -> str:
-        """What RotateSecret names."""
-        return self.function.arn
-
-    def invoke(self, event: Mapping[str, str]) -> Invocation:
-        """By the emulator."""
-        return self.function.invoke(event)
-
-    def freeze(self) -> Callable[[], None]:
-        """The runtime."""
-        return self.function.emulator.freeze()
-
-
 @pytest.fixture
 def started(built_local: Path, runtime: Path, tmp_path: Path) -> Starter:
     """A scenario's artifact under the emulator; with the scenario's provider files, where it has some."""
@@ -47,14 +25,14 @@ def started(built_local: Path, runtime: Path, tmp_path: Path) -> Starter:
         no_server("Lambda's runtime interface emulator runs on Linux only")
 
     @contextmanager
-    def start(scenario: Scenario, environment: Mapping[str, str]) -> Iterator[Packaged]:
+    def start(scenario: Scenario, environment: Mapping[str, str]) -> Iterator[EmulatedFunction]:
         rotator = scenario.handler.split(".")[-2]
         artifact, handler = built_local / FUNCTIONS[rotator], f"rotators.{rotator}.app.handler"
         if providers := environment.get("PROVIDERS"):
             artifact = shutil.copytree(artifact, tmp_path / "artifact")
             shutil.copytree(providers, artifact / "rotators" / rotator / "providers", dirs_exist_ok=True)
         with emulated_function(artifact, handler, runtime, timeout=30, **environment) as function:
-            yield Packaged(function)
+            yield function
 
     return start
 

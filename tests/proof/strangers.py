@@ -6,7 +6,6 @@ Each connection gets the same answers, one after each thing that the client send
 import contextlib
 import socket
 import struct
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ import bson
 from hypothesis import strategies as st
 
 from testkit.mongodb import wire
+from testkit.wire import listening
 
 _WAIT = 0.05  # seconds for a client that says nothing
 SAID = "s41d"  # what no log of ours repeats
@@ -47,22 +47,14 @@ class Stranger:
 @contextlib.contextmanager
 def stranger() -> Iterator[Stranger]:
     """It listens as long as the block lasts."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        found = Stranger(listener.getsockname()[1], [], [])
+    found = Stranger(0, [], [])
 
-        def serve(client: socket.socket) -> None:
-            with client, contextlib.suppress(OSError, ValueError, struct.error, AssertionError):
-                found.talk(client)
+    def serve(client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError, ValueError, struct.error, AssertionError):
+            found.talk(client)
 
-        def listen() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-        threading.Thread(target=listen, daemon=True).start()
+    with listening(serve) as found.port:
         yield found
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 _SHORT = st.binary(max_size=40)

@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from rotators.documentdb import session as session_module
 from rotators.documentdb.target import DocumentDb
 from testkit.mongodb import wire
 from testkit.servers.mongo import MongoServer
+from testkit.wire import listening
 from tests.integration.attacks import AttackKit, trap
 from tests.integration.documentdb.world import World, make_world
 from tests.integration.world import FIRST
@@ -148,17 +148,8 @@ def false_server(talk: Talk, **hello: Any) -> Iterator[tuple[int, list[Document]
                 else:
                     client.sendall(message.answered(answer).raw)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def listen() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-        threading.Thread(target=listen, daemon=True).start()
-        yield listener.getsockname()[1], heard
-        listener.shutdown(socket.SHUT_RDWR)
+    with listening(serve) as port:
+        yield port, heard
 
 
 def login(port: int) -> Secret:

@@ -64,8 +64,8 @@ Made by `make proof` out of what it measured; not edited by hand. Measured {_spa
 cores ({platform.machine()}, {platform.system()}), against {versions}.
 
 Repeat it: `make proof` runs everything (hours); `make proof ARGS="tests/proof/test_load.py -k mysql"` a part, whose figures replace
-those from before. `make test` runs a part of each proof: every second cell of the crash matrix for first rotations, and small
-runs of the rest. A line that is marked *(part)* is of such a run.
+those from before. `make test`, which is what CI runs, has every cell of the crash matrix for first rotations by the source, and
+small runs of the rest. A line that is marked *(part)* is of such a run.
 
 {_summary(found)}"""
 
@@ -79,7 +79,7 @@ def _summary(found: Sequence[Figures]) -> str:
     counts: list[tuple[str, str, str]] = []
     for title, section, key, unit in (
         ("Crash matrix", "matrix", "cells", "deaths and lost answers"),
-        ("Every state there is", "explorer", "calls", "calls of the function"),
+        ("Every state there is", "explorer", "calls", "runs of a step"),
         ("Chaos, by seed", "chaos", "rotations", "rotations"),
         ("Under load", "load", "logins", "logins while secrets rotate"),
         ("Soak", "soak", "rotations", "rotations"),
@@ -146,15 +146,17 @@ dual passwords and issued keys AWSCURRENT is tried between any two steps too.
 def explorer(rows: Sequence[Figures]) -> str:
     """How many states there are."""
     columns = (
-        ("strategy", "of"), ("rotations", "rotations"), ("faults", "faults"), ("states", "states"),
-        ("calls of the function", "calls"), ("seconds", "seconds"),
+        ("strategy", "of"), ("rotations", "rotations"), ("faults", "faults"), ("states between steps", "states"),
+        ("states inside of steps", "inner"), ("runs of a step", "calls"), ("seconds", "seconds"),
     )  # fmt: skip
     return f"""## Every state there is
 
 The real engine and strategies, on a Secrets Manager and a server in memory ([testkit/explorer](../testkit/explorer/__init__.py)). Every call that
 the function makes may be where it dies (before or after), where an answer is lost, where a read is stale, where a second delivery of the step comes
 in between, or where the delivery hangs and goes on later; the policy may refuse; between steps an operator may cancel, abandon, edit
-or roll back. All schedules of so many rotations with so many of these faults are gone through, breadth first; states that are alike are one.
+or roll back. All schedules of so many rotations with so many of these faults are gone through, breadth first. A state is all that there is between two steps
+(versions, labels, users and their passwords or keys, deliveries that hang); inside of a step, all that there is before one of its calls, and what the function
+has been told so far. States that are alike are one: which way led to them, or what a password is, makes no other.
 
 {_by_keys(rows, columns)}"""
 

@@ -67,10 +67,13 @@ class Emulator:
         """What was printed since the last call; where that holds an invocation, to its end."""
         end = time.monotonic() + _REPORTED_SECONDS
         while True:
-            new = self.log.read_text(errors="replace")[self._read :]
+            with self.log.open("rb") as log:
+                log.seek(self._read)
+                raw = log.read()
+            new = raw.decode(errors="replace")
             started, ended = "START RequestId" in new, any(line in new for line in _LAST_LINES)
             if ended or not started or time.monotonic() > end:
-                self._read += len(new)
+                self._read += len(raw)
                 return new
             time.sleep(0.01)
 

@@ -70,6 +70,7 @@ class Delivery:
         strategy = world.kind.make(self)
         store: Any = Store(self)
         elapsed = ELAPSED.set(0.0)
+        world.running.append(self)
         try:
             with redaction.invocation(), clock.until_timeout(math.inf):
                 event = Event(self.step, ARN, self.token)
@@ -81,6 +82,7 @@ class Delivery:
                 world.state = replace(world.state, hung=(*world.state.hung, gone.hung))
             return "gone"
         finally:
+            world.running.pop()
             ELAPSED.reset(elapsed)
         return None
 
@@ -131,6 +133,7 @@ class Delivery:
 
     def _live(self, number: int, call: Call, act: Callable[[], Any]) -> Answer:
         """A call that is made now: the fault where it is this one's turn, and the promise looked at after it."""
+        self.world.note_instant()
         with self._faulty(number) as how:
             if how == faults.POLICY:
                 return Answer(None, PolicyRefused, "password-refused")
@@ -152,7 +155,7 @@ class Delivery:
         if how == faults.DIES_BEFORE:
             raise Gone
         if how in (faults.HANGS, faults.STALLS):
-            raise Gone(self._hung(stalled=how == faults.STALLS))
+            raise Gone(self.as_hung(stalled=how == faults.STALLS))
         if how == faults.TWICE:
             Delivery(world, self.step, self.token).run()
         if fault and fault.goes_on is not None:
@@ -168,8 +171,8 @@ class Delivery:
             if how == faults.LAGS:
                 self.lagging = lagged
 
-    def _hung(self, *, stalled: bool) -> Hung:
-        """What is kept of it. Where it has hung before, the time went by then."""
+    def as_hung(self, *, stalled: bool = False) -> Hung:
+        """How far it has come, which is what is kept of it where it hangs. Where it has hung before, the time went by then."""
         late = self.resumed.late if self.resumed and self.resumed.answers else len(self.answers) + stalled
         return Hung(self.step, self.token, tuple(self.answers), late, stalled)
 

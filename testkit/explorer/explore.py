@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from common.errors import RotationError
 from common.event import STEPS
@@ -20,9 +20,14 @@ Make = Callable[[tuple[Fault, ...]], Delivery]
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has found. calls: of the function. complaint: the broken promise and its trace, if any."""
+    """What a search has found.
+
+    states: between two steps, of the world and of the service. inner: of the world and the function that runs in it, before
+    any of its calls. calls: of the function. complaint: the broken promise and its trace, if any
+    """
 
     states: int
+    inner: int
     calls: int
     complaint: str | None
 
@@ -41,15 +46,16 @@ def explore(search: Search) -> Found:
                         came[after] = (moment, said)
                         waiting.append(after)
             except Complaint as complaint:
-                return Found(len(came), counted.calls, _trace(came, moment, str(complaint)))
-    return Found(len(came), counted.calls, None)
+                return Found(len(came), len(counted.instants), counted.calls, _trace(came, moment, str(complaint)))
+    return Found(len(came), len(counted.instants), counted.calls, None)
 
 
 @dataclass
 class Counted:
-    """How often the function was called."""
+    """How often the function was called, and which instants that led through."""
 
     calls: int = 0
+    instants: set[int] = field(default_factory=set)
 
 
 def _next(search: Search, moment: Moment, counted: Counted) -> Iterator[Next]:
@@ -71,7 +77,7 @@ def _deliveries(search: Search, moment: Moment, counted: Counted) -> Iterator[Ne
     step, token = moment.step or "", moment.token
 
     def make(what: tuple[Fault, ...]) -> Delivery:
-        return Delivery(World(search.kind, moment.state), step, token, what)
+        return Delivery(World(search.kind, moment.state, counted.instants), step, token, what)
 
     for delivery, error in _runs(search, make, moment.left, counted):
         left = moment.left - _cost(delivery.faults)
@@ -105,7 +111,7 @@ def _late(search: Search, moment: Moment, hung: Hung, counted: Counted) -> Itera
     state = moment.state
 
     def make(what: tuple[Fault, ...]) -> Delivery:
-        return go_on(World(search.kind, state), hung, what)
+        return go_on(World(search.kind, state, counted.instants), hung, what)
 
     for delivery, _ in _runs(search, make, moment.left, counted):
         after = delivery.world.state.settled().renamed()

@@ -5,7 +5,7 @@ alternating users, `app_clone`; passwords are numbered as they appear, so that t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from testkit.explorer.answers import Answer
@@ -201,10 +201,28 @@ class Kind:
 
 @dataclass
 class World:
-    """A state that changes while the function runs."""
+    """A state that changes while the function runs.
+
+    running: the deliveries under way, the outermost first. instants: hashes of the states that were there before a call of
+    theirs, shared by all worlds of a search
+    """
 
     kind: Kind
     state: State
+    instants: set[int] = field(default_factory=set)
+    running: list["Delivery"] = field(default_factory=list)
+
+    def note_instant(self) -> None:
+        """What is there now, and how far each delivery has come: another order of events that leads here is no new state.
+
+        Up to its last fault a delivery goes where one without that fault has been, so only what comes then is looked at
+        """
+        outermost = self.running[0]
+        if any(len(outermost.calls) < fault.call for fault in outermost.faults):
+            return
+        state, reads = self.state, tuple(one.lagging is None for one in self.running)
+        running = tuple(one.as_hung() for one in self.running)
+        self.instants.add(hash((replace(state, hung=state.hung + running).renamed(), len(state.hung), reads)))
 
     def write(self, now: Kept) -> None:
         """Secrets Manager keeps this."""

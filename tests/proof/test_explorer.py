@@ -41,6 +41,7 @@ def measured(name: str, search: Search) -> None:
         strategy=search.kind.name,
         schedules=name,
         states=found.states,
+        inner=found.inner,
         calls=found.calls,
         rotations=search.rotations,
         faults=search.faults,

@@ -6,7 +6,7 @@ import pytest
 
 from common import clock
 from common.errors import NotRotatable
-from common.event import Event
+from common.event import STEPS, Event
 from common.rotation import Rotation, Work
 from common.secret import Secret
 from testkit.explorer import KINDS, Search, explore
@@ -30,6 +30,20 @@ def test_two_faults_in_one_rotation_break_no_promise() -> None:
     found = explore(Search(KINDS["single-user"], rotations=1, faults=2))
     assert found.complaint is None, found.complaint
     assert found.states > 1000
+
+
+def test_each_instant_before_a_call_is_a_state_once() -> None:
+    """One calm rotation: as many as it makes calls; whole second deliveries before each of them lead to no state twice."""
+    kind = KINDS["single-user"]
+    with in_memory():
+        began = rotated(Moment(kind.first, None, "", 0, 0))[1]
+        world, calls = World(kind, began.state), 0
+        for step in STEPS:
+            delivery = Delivery(world, step, began.token)
+            assert delivery.run() is None
+            calls += len(delivery.calls)
+    assert len(world.instants) == explore(Search(kind, rotations=1, faults=0)).inner == calls
+    assert calls < explore(Search(kind, rotations=1, faults=1)).inner < 100 * calls
 
 
 def test_without_old_versions_an_abandoned_rotation_locks_out(monkeypatch: pytest.MonkeyPatch) -> None:

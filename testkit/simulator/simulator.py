@@ -28,6 +28,7 @@ from testkit.simulator.versions import CURRENT, PENDING, Value
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+App = Callable[..., Iterable[bytes]]  # of WSGI
 TRIES = 3  # the service's own number is not documented
 
 
@@ -83,8 +84,9 @@ class Simulator:
         backend = type("Backend", (SimulatedBackend,), {"service": self})
         secretsmanager_backends.clear()
         secretsmanager_backends.backend = backend
-        app = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server(*self._address, self._recorded(app), threaded=True, request_handler=_Quiet)
+        # moto's dispatcher of services takes as long for each call as the call itself, and ours are of one service.
+        app = self._recorded(create_backend_app("secretsmanager"), DomainDispatcherApplication(create_backend_app))
+        self._server = make_server(*self._address, app, threaded=True, request_handler=_Quiet)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -293,8 +295,8 @@ class Simulator:
     def _record(self, name: str, secret: FakeSecret, error: str | None = None) -> None:
         self.events.append(TrailEvent(name, secret.arn, self.now(), error))
 
-    def _recorded(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """The app with every call noted, those to Secrets Manager one at a time: the model is not made for two threads."""
+    def _recorded(self, secrets: App, others: App) -> App:
+        """Both with every call noted, those to Secrets Manager one at a time: the model is not made for two threads."""
 
         def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -302,12 +304,12 @@ class Simulator:
             noted = call_of(environ, body)
             if noted.service != "secretsmanager":
                 self.other_calls.append(noted)
-                return app(environ, start_response)
+                return others(environ, start_response)
             with self._lock:
                 self.calls.append(noted)
                 if account_of(noted.parameters) not in (None, noted.account):
                     return denied(noted, start_response)
-                return list(app(environ, start_response))
+                return list(secrets(environ, start_response))
 
         return call
 

@@ -58,7 +58,7 @@ class Faults:
     seen: Counter[Where] = field(default_factory=Counter)
     _fault: Fault | None = None
     _left: int = 0
-    _refusing: int = 0
+    _refusing: Counter[Where] = field(default_factory=Counter)
     _lines: "set[_Line]" = field(default_factory=set)
     _dealing: int = 0
     _lock: threading.Condition = field(default_factory=threading.Condition)
@@ -66,7 +66,8 @@ class Faults:
     def arm(self, fault: Fault | None) -> None:
         """Count anew; this one comes, or none."""
         with self._lock:
-            self._fault, self._left, self._refusing = fault, fault.times if fault else 0, 0
+            self._fault, self._left = fault, fault.times if fault else 0
+            self._refusing.clear()
             self.seen.clear()
 
     def settle(self) -> None:
@@ -102,14 +103,14 @@ class Faults:
             self.struck += 1
             self._dealing += 1
             if fault.what == REFUSED:
-                self._refusing, self._left = fault.times, 0
+                self._refusing[where], self._left = fault.times, 0
             return fault
 
-    def refuses(self) -> bool:
-        """Whether this connection to the server is one of those that are refused."""
+    def refuses(self, where: Where) -> bool:
+        """Whether this new connection is one of those that are refused there."""
         with self._lock:
-            self._refusing -= 1
-            return self._refusing >= 0
+            self._refusing[where] -= 1
+            return self._refusing[where] >= 0
 
     @contextmanager
     def kept(self, line: "_Line") -> Iterator[None]:
@@ -167,7 +168,7 @@ def _connection(
     where: Where, client: socket.socket, upstream: tuple[str, int], framing: Framing, faults: Faults
 ) -> None:
     with client, suppress(OSError):
-        if where == "the server" and faults.refuses():
+        if faults.refuses(where):
             return
         with socket.create_connection(upstream) as server:
             line = _Line(where, client, server)

@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import get_args
 
 import pytest
 
 from testkit import faults as does
 from testkit.crash.proxy import http_requests
-from testkit.faults import Fault, Faults, faulty
+from testkit.faults import Fault, Faults, Where, faulty
 
 
 class Upstream(ThreadingHTTPServer):
@@ -73,6 +74,7 @@ def ask(port: int, path: str) -> tuple[int, object] | None:
 
 
 OK = (200, True)
+PLACES: tuple[Where, ...] = get_args(Where)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +123,19 @@ def test_an_answer_that_never_comes(port: int, faults: Faults, upstream: Upstrea
     assert upstream.got == ["/1"]
 
 
-def test_connections_that_are_refused(port: int, faults: Faults) -> None:
-    """The one whose message it was, and two after it."""
-    faults.arm(Fault("the server", 1, does.REFUSED, 2))
-    assert [ask(port, f"/{number}") for number in range(4)] == [None, None, None, OK]
+@pytest.mark.parametrize("where", PLACES)
+def test_connections_that_are_refused(upstream: Upstream, faults: Faults, where: Where) -> None:
+    """The one whose message it was, and two after it to the same place; the other place answers all the while."""
+    address = ("127.0.0.1", upstream.server_port)
+    with (
+        faulty("Secrets Manager", address, http_requests, faults) as secrets_manager,
+        faulty("the server", address, http_requests, faults) as server,
+    ):
+        here, there = (server, secrets_manager) if where == "the server" else (secrets_manager, server)
+        faults.arm(Fault(where, 1, does.REFUSED, 2))
+        answers = [(ask(here, f"/here/{number}"), ask(there, f"/there/{number}")) for number in range(4)]
+    assert answers == [(None, OK), (None, OK), (None, OK), (OK, OK)]
+    assert [path for path in upstream.got if path.startswith("/here/")] == ["/here/3"]
 
 
 def test_whatever_else_is_done_while_the_message_waits(port: int, faults: Faults, upstream: Upstream) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Starter, Which, run_matrix
 from testkit.emulator import EmulatedFunction, emulated_function, find_emulator
-from tests.figures import part_or_whole, publish
+from tests.figures import measured, part_or_whole
 from tests.needed import no_server
 from tests.packaged.conftest import FUNCTIONS
 
@@ -41,7 +41,9 @@ def started(built_local: Path, runtime: Path, tmp_path: Path) -> Starter:
 @pytest.mark.parametrize("which", ROTATIONS)
 def test_no_death_loses_anything(scenario: Scenario, which: Which, recovery: Recovery, started: Starter) -> None:
     """As the same matrix by the source: nothing is lost, nothing is left over."""
-    covered = run_matrix(scenario, which, recovery, start=started, every=EVERY)
-    publish("matrix", f"packaged, {scenario.name}, {which}, {recovery}", function="packaged", **vars(covered))
-    assert not covered.broken, "\n".join(covered.broken)
-    assert covered.cells >= covered.all_cells // EVERY > 0
+    name = f"packaged, {scenario.name}, {which}, {recovery}"
+    with measured("matrix", name, name=scenario.name, function="packaged") as figures:
+        covered = run_matrix(scenario, which, recovery, start=started, every=EVERY)
+        figures.update(vars(covered))
+        assert not covered.broken, "\n".join(covered.broken)
+        assert covered.cells >= covered.all_cells // EVERY > 0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Which, run_matrix
-from tests.figures import part_or_whole, publish
+from tests.figures import measured, part_or_whole
 
 # `make test` runs every cell of the first rotation, and each 25th of the second, others with each recovery.
 ROTATIONS: dict[Which, int] = {"first": 1, "second": part_or_whole(25, 1)}
@@ -17,9 +17,11 @@ def test_no_death_loses_anything(
     scenario: Scenario, which: Which, recovery: Recovery, record_property: Callable[[str, object], None]
 ) -> None:
     """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
-    covered = run_matrix(scenario, which, recovery, every=ROTATIONS[which])
-    record_property("covered", vars(covered))
-    publish("matrix", f"forked, {scenario.name}, {which}, {recovery}", function="forked", **vars(covered))
-    assert not covered.broken, "\n".join(covered.broken)
-    assert covered.cells >= covered.all_cells // ROTATIONS[which] > 0
-    assert covered.messages > 20
+    name = f"forked, {scenario.name}, {which}, {recovery}"
+    with measured("matrix", name, name=scenario.name, function="forked") as figures:
+        covered = run_matrix(scenario, which, recovery, every=ROTATIONS[which])
+        record_property("covered", vars(covered))
+        figures.update(vars(covered))
+        assert not covered.broken, "\n".join(covered.broken)
+        assert covered.cells >= covered.all_cells // ROTATIONS[which] > 0
+        assert covered.messages > 20

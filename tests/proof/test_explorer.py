@@ -6,44 +6,36 @@ import pytest
 
 from testkit.explorer import KINDS, Search, explore
 from testkit.explorer.world import Kind
-from tests.figures import part_or_whole, publish
+from tests.figures import measured, part_or_whole
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_no_state_breaks_a_promise(kind: Kind) -> None:
     """Three rotations: deaths, hung deliveries, lost answers, reads that lag, policies, people; all schedules of one or two."""
     search = Search(kind, rotations=3, faults=part_or_whole(1, 2))
-    measured("all schedules", search)
+    searched("all schedules", search)
 
 
 @pytest.mark.parametrize("name", ["single-user", "dual-password"])
 def test_no_state_of_one_rotation_breaks_a_promise(name: str) -> None:
     """Three faults in one rotation, where they fit: the strategies whose steps are short."""
-    measured("one rotation", Search(KINDS[name], rotations=1, faults=part_or_whole(1, 3)))
+    searched("one rotation", Search(KINDS[name], rotations=1, faults=part_or_whole(1, 3)))
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_beyond_the_limits_the_next_rotation_recovers(kind: Kind) -> None:
     """A delivery that stalls between its guard and its change, a label moved in that moment: it passes, by the docs' remedies."""
     search = Search(kind, rotations=2, faults=part_or_whole(1, 2), beyond=True)
-    measured("beyond the limits", search)
+    searched("beyond the limits", search)
 
 
-def measured(name: str, search: Search) -> None:
+def searched(name: str, search: Search) -> None:
     """Search, publish how much that was, and complain."""
     began = time.process_time()
-    found = explore(search)
-    assert found.complaint is None, found.complaint
-    assert found.states > 100
-    publish(
-        "explorer",
-        f"{search.kind.name}, {name}",
-        strategy=search.kind.name,
-        schedules=name,
-        states=found.states,
-        inner=found.inner,
-        calls=found.calls,
-        rotations=search.rotations,
-        faults=search.faults,
-        seconds=round(time.process_time() - began, 1),
-    )
+    limits = {"strategy": search.kind.name, "schedules": name, "rotations": search.rotations, "faults": search.faults}
+    with measured("explorer", f"{search.kind.name}, {name}", **limits) as figures:
+        found = explore(search)
+        seconds = round(time.process_time() - began, 1)
+        figures.update(states=found.states, inner=found.inner, calls=found.calls, seconds=seconds)
+        assert found.complaint is None, found.complaint
+        assert found.states > 100

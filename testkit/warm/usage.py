@@ -20,9 +20,11 @@ def usage(pid: int) -> Usage:
     """That of the process with this id."""
     folder = Path(f"/proc/{pid}")
     status = (folder / "status").read_text()
+    # It counts the pages: status has what each processor counted, and not the last of it.
+    pages = (folder / "smaps_rollup").read_text()
     targets = list(_targets(folder / "fd"))
     return Usage(
-        memory=_number(status, "VmRSS"),
+        memory=_number(pages, "Rss"),
         files=len(targets),
         sockets=sum(target.startswith("socket:") for target in targets),
         threads=_number(status, "Threads"),

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from testkit.crash.matrix import Scenario
 from tests.figures import part_or_whole, publish
 from tests.proof.chaos.bench import Bench, bench
-from tests.proof.chaos.events import PENDING_OFF, Happening, Rotate, Trouble, happenings
+from tests.proof.chaos.events import AGAIN, GRANT, PENDING_OFF, Do, Happening, Rotate, Trouble, happenings
 from tests.proof.chaos.story import begun, play
 from tests.scenarios import SCENARIOS
 
@@ -77,12 +77,39 @@ def by_chance(on: Bench, number: int, examples: int) -> None:
         raise
 
 
-@pytest.mark.parametrize("scenario", ["postgres, single-user"], indirect=True)
-def test_chaos_finds_what_is_broken(scenario: Scenario) -> None:
-    """A function that does not look at versions without a label, as AWS's do not: abandoned once, it is locked out."""
-    abandoned: list[Happening] = [Rotate((Trouble("testSecret", PENDING_OFF),))]
-    refused = r"BROKEN: a calm rotation fails: .* \[no-login-works\]"
-    with bench(scenario, "tests.proof.chaos.broken:handler") as on, pytest.raises(AssertionError, match=refused):
-        play(on, abandoned)
+@pytest.mark.parametrize(
+    ("scenario", "function", "what", "found"),
+    [
+        # It does not look at versions without a label, as AWS's do not: abandoned once, it is locked out.
+        (
+            "postgres, single-user",
+            "broken",
+            [Rotate((Trouble("testSecret", PENDING_OFF),))],
+            r"a calm rotation fails: .* \[no-login-works\]",
+        ),
+        # It promotes what was never set: no later rotation is needed to see it.
+        ("postgres, single-user", "broken_promotion", [], r"AWSCURRENT is refused after finishSecret"),
+        # Where finishSecret comes twice it revokes AWSPREVIOUS's key.
+        (
+            "api_key, issued, key service",
+            "broken_tidy",
+            [Rotate((Trouble("finishSecret", AGAIN),))],
+            r"AWSPREVIOUS is refused before the next rotation may end it",
+        ),
+        # The clone gets what the base has once, when it is made.
+        (
+            "mysql, alternating-users",
+            "broken_clone",
+            [Rotate(), Rotate(), Do(GRANT)],
+            r"AWSCURRENT lacks what the base was granted",
+        ),
+    ],
+    indirect=["scenario"],
+)
+def test_chaos_finds_what_is_broken(scenario: Scenario, function: str, what: list[Happening], found: str) -> None:
+    """A function that breaks one promise does not get through a story that the true one gets through."""
+    broken = pytest.raises(AssertionError, match=f"BROKEN: {found}")
+    with bench(scenario, f"tests.proof.chaos.{function}:handler") as on, broken:
+        play(on, what)
     with bench(scenario) as on:
-        play(on, abandoned)
+        play(on, what)

@@ -28,7 +28,11 @@ class Operator:
             events.GRANT: self._grant,
             events.REVOKE: self._revoke,
         }
-        return acts[what]()
+        self.watch.follow()
+        try:
+            return acts[what]()
+        finally:
+            self.watch.moved_by_hand()
 
     def enabled(self) -> bool:
         """Whether the secret rotates."""
@@ -59,12 +63,14 @@ class Operator:
             return False
         set_by_hand = setter_of(self.watch.subject)
         if not self.watch.scenario.always_works and set_by_hand:
+            self.watch.settled = False
             set_by_hand(previous.value)
         if not self.watch.accepts(previous) or self._is_outdated(previous.value):
             return False
         self._move("AWSCURRENT", RemoveFromVersionId=current.id, MoveToVersionId=previous.id)
         if "AWSPENDING" in current.labels:
             self._move("AWSPENDING", RemoveFromVersionId=current.id)
+        self.watch.settled = True
         return True
 
     def _is_outdated(self, value: dict[str, Any]) -> bool:

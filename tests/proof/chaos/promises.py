@@ -30,7 +30,12 @@ class Version:
 
 @dataclass
 class Watch:
-    """One secret and its user. holds: {user: whether it must have the extra right}; rights: what each must have besides."""
+    """One secret and its user. holds: {user: whether it must have the extra right}; rights: what each must have besides.
+
+    settled: AWSCURRENT itself must log in, a single user's too: from finishSecret until the next setSecret begins. keeps:
+    so must AWSPREVIOUS, where AWSCURRENT always works: as long, and an issued key until the next finishSecret (no service
+    here is at its limit of keys). A hand that puts another version there promises nothing of it
+    """
 
     scenario: Scenario
     aws: Simulator
@@ -40,10 +45,14 @@ class Watch:
     right: Right | None = field(init=False)
     rights: object = field(init=False)
     holds: dict[str, bool] = field(init=False)
+    settled: bool = True
+    keeps: bool = False
+    _known: str = field(init=False)  # AWSCURRENT's version when it was looked at last
 
     def __post_init__(self) -> None:
         self.right, self.rights = right_of(self.subject), self.subject.rights(self.first)
         self.holds = {self.base: False, f"{self.base}_clone": False}
+        self._known = self._current_id()
 
     @property
     def base(self) -> str:
@@ -79,8 +88,31 @@ class Watch:
         """Whether the server takes its login."""
         return bool(version and version.value and self.subject.accepts(version.value))
 
+    def begins(self, step: str, token: str) -> None:
+        """A delivery. setSecret of the rotation that is under way may end what was promised; an issued key's ends nothing."""
+        pending = self.incomplete()
+        if step == "setSecret" and pending and pending.id == token and not self.scenario.left_over:
+            self.settled = self.keeps = False
+
+    def follow(self) -> None:
+        """Where AWSCURRENT has moved since, a finishSecret has moved it."""
+        current = self._current_id()
+        if current != self._known:
+            self._known, self.settled, self.keeps = current, True, self.scenario.always_works
+
+    def moved_by_hand(self) -> None:
+        """Where AWSCURRENT has moved since, an operator has moved it."""
+        current = self._current_id()
+        if current != self._known:
+            self._known, self.keeps = current, False
+
+    def _current_id(self) -> str:
+        found = self.holder("AWSCURRENT")
+        return found.id if found else ""
+
     def broken_now(self) -> Iterator[str]:
         """What must hold at every instant, whatever has just gone wrong."""
+        self.follow()
         versions = self.versions()
         current = [one.value for one in versions if "AWSCURRENT" in one.labels]
         if len(current) != 1 or current[0] is None:
@@ -89,8 +121,19 @@ class Watch:
             yield from self._rights_missing(current[0])
         elif self.scenario.always_works:
             yield "AWSCURRENT is refused"
+        elif self.settled:
+            yield "AWSCURRENT is refused after finishSecret, and no setSecret has begun"
         elif not any(self.accepts(one) for one in [*reversed(versions), *versions]):
             yield "no version of the secret logs in"
+        if self.keeps and self._previous_is_refused():
+            yield "AWSPREVIOUS is refused before the next rotation may end it"
+
+    def _previous_is_refused(self) -> bool:
+        """Of one that stays: another delivery, at once with the one that waits, may move the label meanwhile."""
+        previous = self.holder("AWSPREVIOUS")
+        refused = not self.accepts(previous)
+        after = self.holder("AWSPREVIOUS")
+        return refused and (previous and previous.id) == (after and after.id)
 
     def _rights_missing(self, current: Value) -> Iterator[str]:
         try:

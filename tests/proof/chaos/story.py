@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from testkit.faults import Fault, Where
 from testkit.simulator import Invocation
+from testkit.simulator.rotations import STEPS
 from tests.proof.chaos import events
 from tests.proof.chaos.bench import Bench
 from tests.proof.chaos.events import Happening, Rotate, Trouble
@@ -118,6 +119,9 @@ class Story:
     def _must_have_ended_well(self, number: int, *, stuck: bool) -> None:
         rotation = self.bench.aws.rotations[number]
         if rotation.succeeded:
+            if not stuck and len(rotation.runs) != len(STEPS):
+                errors = [run.invocation.error for run in rotation.runs if run.invocation and run.invocation.error]
+                self.broken.append(f"a calm rotation needs {len(rotation.runs)} steps: {errors}")
             self.broken += self.watch.broken_after_a_calm_rotation()
         elif stuck and "[pending-differs]" in str(rotation.error):
             # Somebody has put a value between createSecret's reading and its writing: the error says to take AWSPENDING off.
@@ -166,6 +170,7 @@ class Story:
     def _deliver(self, event: Mapping[str, str], function: int = 0) -> Invocation:
         with self._busy[function]:
             self.bench.totals["deliveries"] += 1
+            self.watch.begins(event["Step"], event["ClientRequestToken"])
             invocation = self.bench.functions[function].invoke(event)
             self._printed += [invocation.log, str(invocation.error)]
             return invocation

@@ -6,18 +6,21 @@ A failure prints what happened, as short as hypothesis can make it, with its see
 
 import os
 import secrets
+import threading
 import time
 import zlib
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from testkit.crash.matrix import Scenario
+from testkit.crash.matrix import Scenario, Value
+from testkit.faults import SLOW, Fault
 from tests.figures import part_or_whole, publish
 from tests.proof.chaos.bench import Bench, bench
 from tests.proof.chaos.events import AGAIN, GRANT, PENDING_OFF, Do, Happening, Rotate, Trouble, happenings
 from tests.proof.chaos.story import begun, play
 from tests.scenarios import SCENARIOS
+from tests.scenarios.api_key import KeyServiceSubject
 
 # What `make test` plays, and how many examples of it; `make proof` plays them all.
 PART = {
@@ -96,6 +99,8 @@ def by_chance(on: Bench, number: int, examples: int) -> None:
             [Rotate((Trouble("finishSecret", AGAIN),))],
             r"AWSPREVIOUS is refused before the next rotation may end it",
         ),
+        # It changes the password, and says that it failed: the service's next try is the one that ends well.
+        ("postgres, single-user", "broken_first_try", [], r"a calm rotation needs 6 steps"),
         # The clone gets what the base has once, when it is made.
         (
             "mysql, alternating-users",
@@ -113,3 +118,22 @@ def test_chaos_finds_what_is_broken(scenario: Scenario, function: str, what: lis
         play(on, what)
     with bench(scenario) as on:
         play(on, what)
+
+
+@pytest.mark.parametrize("scenario", ["api_key, issued, key service"], indirect=True)
+@pytest.mark.parametrize("thread", ["_rotate", "<lambda>"])  # Secrets Manager's, where steps are called, and a proxy's
+def test_an_error_of_the_run_breaks_the_story(scenario: Scenario, thread: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whatever thread it is raised, hypothesis hears of it, with what has happened so far."""
+    accepts = KeyServiceSubject.accepts
+
+    def sometimes(self: KeyServiceSubject, value: Value) -> bool:
+        if thread in threading.current_thread().name:
+            raise ConnectionResetError("planted")
+        return accepts(self, value)
+
+    monkeypatch.setattr(KeyServiceSubject, "accepts", sometimes)
+    told = (
+        r"(?s)finishSecret.*BROKEN: a look at the promises fails: ConnectionResetError: planted \(test_chaos.py:\d+\)"
+    )
+    with bench(scenario) as on, pytest.raises(AssertionError, match=told):
+        play(on, [Rotate((Trouble("finishSecret", Fault("Secrets Manager", 1, SLOW)),))])

@@ -3,10 +3,12 @@
 import itertools
 import json
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from testkit.faults import Fault, Where
 from testkit.simulator import Invocation
@@ -19,14 +21,16 @@ from tests.proof.chaos.promises import NOTE, Watch
 from tests.proof.chaos.server_acts import end_connections
 
 _numbers = itertools.count()
+_NO_ANSWER = Invocation("the run has failed", "", 0)
 
 
 def play(on: Bench, what: Sequence[Happening]) -> None:
-    """All that happens, then one calm rotation; AssertionError with the whole story where a promise broke."""
+    """All that happens, then one calm rotation; AssertionError with the whole story where a promise broke, or the run."""
     with begun(on) as story:
-        for happening in what:
-            story.happen(happening)
-        story.end_well()
+        with story.failing("the story"):
+            for happening in what:
+                story.happen(happening)
+            story.end_well()
         if story.broken:
             broken = [f"BROKEN: {promise}" for promise in story.broken]
             raise AssertionError("\n".join([on.scenario.name, *story.told, *broken]))
@@ -46,7 +50,7 @@ def begun(on: Bench) -> Iterator["Story"]:
             client.tag_resource(SecretId=arn, Tags=[{"Key": name, "Value": tag}])
         story = Story(on, Watch(on.scenario, on.aws, subject, arn, value))
         on.aws.add(story)
-        on.faults.look, on.faults.other = story.look, story.in_mid_message
+        on.faults.look, on.faults.other = story.look, story.in_mid_message  # neither raises: nobody would hear of it
         yield story
     finally:
         on.faults.arm(None)
@@ -98,9 +102,22 @@ class Story:
 
     def look(self) -> None:
         """At the promises that hold at every instant."""
-        for promise in self.watch.broken_now():
-            self.told.append(f"    BROKEN: {promise}")
-            self.broken.append(promise)
+        with self.failing("a look at the promises"):
+            for promise in self.watch.broken_now():
+                self._break(promise)
+
+    @contextmanager
+    def failing(self, what: str) -> Iterator[None]:
+        """What is raised inside breaks the story, whose threads live on: else hypothesis would not see it, nor shrink it."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  each driver has its own
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            self._break(f"{what} fails: {type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})")
+
+    def _break(self, promise: str) -> None:
+        self.told.append(f"    BROKEN: {promise}")
+        self.broken.append(promise)
 
     def _rotate(self, rotate: Rotate) -> None:
         stuck, enabled = self.watch.incomplete() is not None, self._operator.enabled()
@@ -132,6 +149,11 @@ class Story:
 
     def invoke(self, event: Mapping[str, str]) -> Invocation:
         """One delivery, with the trouble that is due; the promises are looked at after it."""
+        with self.failing("a delivery"):
+            return self._invoked(event)
+        return _NO_ANSWER
+
+    def _invoked(self, event: Mapping[str, str]) -> Invocation:
         step = event["Step"]
         self._times[step] += 1
         trouble = next((one for one in self._troubles if (one.step, one.time) == (step, self._times[step])), None)
@@ -168,21 +190,23 @@ class Story:
         return self._deliver(event)
 
     def _deliver(self, event: Mapping[str, str], function: int = 0) -> Invocation:
-        with self._busy[function]:
+        with self._busy[function], self.failing("a function's process"):
             self.bench.totals["deliveries"] += 1
             self.watch.begins(event["Step"], event["ClientRequestToken"])
             invocation = self.bench.functions[function].invoke(event)
             self._printed += [invocation.log, str(invocation.error)]
             return invocation
+        return _NO_ANSWER
 
     def in_mid_message(self, what: str) -> None:
         """While a message of the function's waits."""
-        if what == events.DELIVERED_INSIDE:
-            self._deliver(self._past[-1], 1)
-        elif what != events.RESTART:
-            self._act(what)
-        elif not end_connections(self.watch.subject):
-            self.bench.faults.sever("the server")
+        with self.failing(what):
+            if what == events.DELIVERED_INSIDE:
+                self._deliver(self._past[-1], 1)
+            elif what != events.RESTART:
+                self._act(what)
+            elif not end_connections(self.watch.subject):
+                self.bench.faults.sever("the server")
 
     def _act(self, what: str) -> None:
         if not self._operator.do(what):

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from testkit.explorer.store import version_id
-from testkit.explorer.world import BASE, CLONE, State, Value, Version
+from testkit.explorer.world import BASE, CLONE, UNTOLD, State, Value, Version
 
 WRONG = "somebody has stored a wrong password"
-UNTOLD = "somebody has changed the password at the server, and told nobody"
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ class Delivery:
         """What happens before the call, and how the call itself goes."""
         fault = next((one for one in self.faults if one.call == number), None)
         how, world = fault.how if fault else None, self.world
-        if fault and fault.limit:
+        if fault and fault.limit and how != faults.STALLS:
             world.state = replace(world.state, excused=fault.limit, keeps=False)
         if how == faults.DIES_BEFORE:
             raise Gone
@@ -181,7 +181,9 @@ def go_on(world: World, hung: Hung, more: tuple[Fault, ...] = ()) -> Delivery:
     """A delivery that hung, taken out of the state: run it, and it goes on."""
     left = list(world.state.hung)
     left.remove(hung)
-    world.state = replace(world.state, hung=tuple(left), disturbed=world.state.disturbed or hung.stalled)
+    world.state = replace(world.state, hung=tuple(left))
+    if hung.stalled:
+        world.state = replace(world.state, disturbed=True, excused=faults.STALLED, keeps=False)
     return Delivery(world, hung.step, hung.token, more, hung)
 
 

@@ -73,7 +73,7 @@ def _next(search: Search, moment: Moment, counted: Counted) -> Iterator[Next]:
 
 
 def _deliveries(search: Search, moment: Moment, counted: Counted) -> Iterator[Next]:
-    """The step without a fault, which must succeed; then with each fault at each of its calls."""
+    """The step without a fault, which must succeed, as where a read lags and nothing else is wrong; then with each fault at each call."""
     step, token = moment.step or "", moment.token
 
     def make(what: tuple[Fault, ...]) -> Delivery:
@@ -86,9 +86,11 @@ def _deliveries(search: Search, moment: Moment, counted: Counted) -> Iterator[Ne
         if error is None:
             yield said, _succeeded(search.kind, moment, delivery, state, left)
             continue
-        if not delivery.faults and not state.disturbed:
+        if not state.disturbed and (
+            not delivery.faults or (moment.left == search.faults and _only_lags(delivery, error))
+        ):
             assert isinstance(error, RotationError)
-            yield f"{said} fails: {error}", refused_for_a_reason(search, moment, state, error)
+            yield f"{said} fails: {error}", refused_for_a_reason(search, moment, state, error, said)
             continue
         # The service tries again from createSecret, with the same token; or nobody does, until the next RotateSecret.
         failed = replace(moment, state=state, left=left, gave_up=False)
@@ -97,13 +99,20 @@ def _deliveries(search: Search, moment: Moment, counted: Counted) -> Iterator[Ne
         yield said, replace(failed, step=None)
 
 
+def _only_lags(delivery: Delivery, error: RotationError | str) -> bool:
+    """Reads lag, each once, and are looked at again: not whether rotation is enabled, nor a guard that is asked again."""
+    lags = all(one.how == faults.LAGS for one in delivery.faults)
+    again = (one.call > 1 and "DescribeSecret" in delivery.calls[one.call - 1].what for one in delivery.faults)
+    return lags and not any(again) and isinstance(error, RotationError) and error.code != "rotation-disabled"
+
+
 def _succeeded(kind: Kind, moment: Moment, delivery: Delivery, state: State, left: int) -> Moment:
     """After a step that succeeded."""
     following = STEPS[STEPS.index(delivery.step) + 1 :]
     if not following:
         state = after_finish(kind, moment, state, calm=not delivery.faults)
     step = following[0] if following and state.now.pending(delivery.token) else None
-    return replace(moment, state=state, step=step, left=left, gave_up=moment.gave_up and bool(following))
+    return replace(moment, state=state, step=step, left=left, gave_up=False)
 
 
 def _late(search: Search, moment: Moment, hung: Hung, counted: Counted) -> Iterator[Next]:
@@ -156,7 +165,8 @@ def _faults(search: Search, delivery: Delivery, number: int, hung: tuple[Hung, .
     yield from faults.at(call, number, last=last)
     if number == 1:
         return  # it is as good as between two steps
-    limit = faults.MOVED if search.kind.sweeps and delivery.step == "finishSecret" else ""
+    sweeping = search.kind.sweeps and any(one.step == "finishSecret" for one in hung)
+    limit = faults.MOVED if sweeping and delivery.step == "finishSecret" else ""
     for act in search.kind.acts:
         if act.meanwhile and call.sort != "look":  # a server does not see it
             yield Fault(number, f"{act.said} before", act, limit=limit)

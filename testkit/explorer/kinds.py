@@ -34,9 +34,23 @@ SINGLE_USER_BY_ADMIN = Kind(
     ends_previous=None,
     reconciles=True,
 )
+SINGLE_USER_BY_ADMIN_ALONE = Kind(
+    "single-user, by an admin, without the tag",
+    lambda delivery: SingleUser(Server(delivery, by_admin=True)),
+    _ONE_USER,
+    acts.PASSWORDS,
+    gap=True,
+    ends_previous=None,
+)
 ALTERNATING_USERS = Kind(
     "alternating-users",
     lambda delivery: AlternatingUsers(Server(delivery)),
+    _ONE_USER,
+    (*acts.PASSWORDS, acts.GRANT, acts.DROP),
+)
+ALTERNATING_UNDER_HISTORY = Kind(
+    "alternating-users, under a password history",
+    lambda delivery: AlternatingUsers(Server(delivery, remembers=True)),
     _ONE_USER,
     (*acts.PASSWORDS, acts.GRANT, acts.DROP),
 )
@@ -62,7 +76,9 @@ KINDS = {
     for kind in (
         SINGLE_USER,
         SINGLE_USER_BY_ADMIN,
+        SINGLE_USER_BY_ADMIN_ALONE,
         ALTERNATING_USERS,
+        ALTERNATING_UNDER_HISTORY,
         DUAL_PASSWORD,
         ISSUED_KEY,
         ISSUED_KEY_LIMITED,

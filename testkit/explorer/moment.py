@@ -45,5 +45,5 @@ def rotated(moment: Moment) -> tuple[str, Moment]:
         return "RotateSecret: the same rotation goes on", replace(moment, state=on, token=pending.id).trying_again()
     token = version_id(moment.begun + 1)
     staged = Version(token, None, frozenset({"AWSPENDING"}))
-    after = state.wrote(replace(state.now, enabled=True).with_version(staged)).forgiven()
+    after = state.wrote(replace(state.now, enabled=True).with_version(staged)).recovering()
     return "RotateSecret", replace(moment, state=after, token=token, begun=moment.begun + 1).trying_again()

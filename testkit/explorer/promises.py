@@ -5,6 +5,7 @@ from dataclasses import replace
 from common.errors import RotationError
 from common.event import STEPS
 from testkit.explorer import acts
+from testkit.explorer.faults import LIMITS
 from testkit.explorer.moment import Moment, Search
 from testkit.explorer.server import CLONE_HOLDS_MORE
 from testkit.explorer.world import Kind, State
@@ -16,7 +17,7 @@ class Complaint(Exception):
 
 def after_finish(kind: Kind, moment: Moment, state: State, *, calm: bool) -> State:
     """AWSCURRENT works, AWSPREVIOUS where that is promised, and no key is nobody's. calm: without a fault."""
-    if state.excused:
+    if state.disturbed or state.excused in LIMITS:
         return state
     if not state.works(state.holder("AWSCURRENT")):
         raise Complaint("The rotation has ended, and AWSCURRENT is refused.")
@@ -26,7 +27,7 @@ def after_finish(kind: Kind, moment: Moment, state: State, *, calm: bool) -> Sta
     if calm and kind.ends_previous and not _done_before(moment) and not previous:
         raise Complaint("The rotation has ended, and AWSPREVIOUS is refused.")
     if calm and (orphans := state.orphans()):
-        raise Complaint(f"The rotation has ended, and leaves {len(orphans)} keys that nobody holds.")
+        raise Complaint(f"The rotation has ended, and leaves {len(orphans)} keys or passwords that nobody holds.")
     return replace(state, keeps=previous and kind.ends_previous is not None)
 
 
@@ -36,8 +37,8 @@ def _done_before(moment: Moment) -> bool:
     return current is not None and current.id == moment.token
 
 
-def refused_for_a_reason(search: Search, moment: Moment, state: State, error: RotationError) -> Moment:
-    """A step that fails without a fault: only where the docs say so, and then its remedy helps."""
+def refused_for_a_reason(search: Search, moment: Moment, state: State, error: RotationError, said: str) -> Moment:
+    """A step that fails without a fault: only where the docs say so, and then its remedy helps. said: the step, and what lagged."""
     failed = replace(moment, state=state)
     if remedied := _remedied(state, error):
         return replace(failed, state=remedied, step=STEPS[0])
@@ -45,7 +46,7 @@ def refused_for_a_reason(search: Search, moment: Moment, state: State, error: Ro
         return replace(failed, step=None, gave_up=True)
     if search.beyond and (remedied := _remedied_beyond(state, error)):
         return replace(failed, state=remedied, step=None)
-    raise Complaint(f"{moment.step}, without any fault, fails: {error}")
+    raise Complaint(f"{said}{', without any fault,' if said == moment.step else ''} fails: {error}")
 
 
 def _remedied(state: State, error: RotationError) -> State | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from common.errors import ChangeForbidden, ChangeRefused, LoginRejected, NotPrimary, TakeoverRefused
+from common.errors import ChangeForbidden, ChangeRefused, LoginRejected, NotPrimary, PolicyRefused, TakeoverRefused
 from common.password import PasswordPolicy
 from common.secret import Account, Secret
 from common.target import Pair, Proven
@@ -18,10 +18,11 @@ CLONE_HOLDS_MORE = "clone-holds-more"
 
 @dataclass
 class Server:
-    """The server, for one delivery. by_admin: no user may change itself (S1b)."""
+    """The server, for one delivery. by_admin: no user may change itself (S1b). remembers: it refuses the password that is set."""
 
     delivery: "Delivery"
     by_admin: bool = False
+    remembers: bool = False
     name: str = "explored"
     credential: tuple[str, ...] = ("password",)
     password_policy: PasswordPolicy = field(default_factory=lambda: PasswordPolicy(shortest=8, longest=64))
@@ -114,7 +115,10 @@ class Server:
             user = dict(self._state.users).get(name)
             if user is None:
                 raise ChangeRefused("user-missing", "It is gone.", "Make it.")
-            self.delivery.world.state = self._state.with_user(name, change(user))
+            after = change(user)
+            if self.remembers and after.primary == user.primary:
+                raise PolicyRefused("password-refused", "It has been used before.", "Take another one.")
+            self.delivery.world.state = self._state.with_user(name, after)
 
         self.delivery.change(f"the server: {name}'s password is changed", do)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from testkit.explorer.delivery import Delivery
 
 BASE, CLONE = "app", "app_clone"
+UNTOLD = "somebody has changed the password at the server, and told nobody"
+RECOVERS = "what a limit has cost, this rotation recovers"
 Value = tuple[str, str, str]  # a user, its password or key, and a field that a rotation carries along
 
 
@@ -78,7 +80,7 @@ def _relabelled(one: Version, to: str) -> Version:
 
 @dataclass(frozen=True)
 class User:
-    """A user of the server. second: with dual passwords. rights: the base's, "none" yet, or "more" than it has."""
+    """A user of the server. second: with dual passwords. rights: the base's, or "more" than it has; all else is less."""
 
     primary: str
     second: str | None = None
@@ -130,9 +132,14 @@ class State:
         return replace(self, users=tuple(sorted({**dict(self.users), name: user}.items())))
 
     def orphans(self) -> set[str]:
-        """Keys that were issued for the secret, and that no staged version holds."""
-        held = {one.value[1] for one in self.now.versions if one.value and one.labels}
-        return {key for key, label in self.keys if label} - held
+        """Keys that were issued for the secret, and passwords of its users, that no staged version holds."""
+        held = {one.value for one in self.now.versions if one.value and one.labels}
+        issued = {key for key, label in self.keys if label} - {key for _, key, _ in held}
+        known = {(name, password) for name, password, _ in held}
+        passwords = {
+            (name, password) for name, user in self.users for password in (user.primary, user.second) if password
+        }
+        return issued | {password for _, password in passwords - known}
 
     def works(self, version: Version | None) -> bool:
         """Whether the version's user logs in with its password, and has its rights."""
@@ -142,16 +149,19 @@ class State:
         if self.keys:
             return password in dict(self.keys)
         user = dict(self.users).get(name)
-        return user is not None and password in {user.primary, user.second} and user.rights != "none"
+        return user is not None and password in {user.primary, user.second} and user.rights in ("the base's", "more")
 
     def settled(self) -> "State":
         """The same without an excuse that is over: AWSCURRENT works. Beyond a limit only a new rotation ends it."""
         return self if self.disturbed or self.excused in LIMITS else self.forgiven()
 
     def forgiven(self) -> "State":
-        """The same without an excuse, where AWSCURRENT works, and nothing stalls any more."""
-        over = self.excused and not any(one.stalled for one in self.hung)
-        return replace(self, excused="") if over and self.works(self.holder("AWSCURRENT")) else self
+        """The same without an excuse, where AWSCURRENT works."""
+        return replace(self, excused="") if self.excused and self.works(self.holder("AWSCURRENT")) else self
+
+    def recovering(self) -> "State":
+        """The same at the start of a rotation, which ends what went beyond a limit."""
+        return (replace(self, excused=RECOVERS) if self.excused in LIMITS else self).forgiven()
 
     def renamed(self) -> "State":
         """The same with passwords numbered as they appear: what differs in their names alone is one state."""
@@ -237,5 +247,5 @@ class World:
             return
         if not (self.kind.gap or state.excused):
             raise Broken("AWSCURRENT is refused")
-        if not self.kind.reconciles and not any(state.works(one) for one in state.now.versions):
+        if state.excused != UNTOLD and not any(state.works(one) for one in state.now.versions):
             raise Broken("no version of the secret logs in")

@@ -25,7 +25,7 @@ def test_no_state_of_one_rotation_breaks_a_promise(name: str) -> None:
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_beyond_the_limits_the_next_rotation_recovers(kind: Kind) -> None:
     """A delivery that stalls between its guard and its change, a label moved in that moment: it passes, by the docs' remedies."""
-    search = Search(kind, rotations=2, faults=part_or_whole(1, 2), beyond=True)
+    search = Search(kind, rotations=3, faults=part_or_whole(1, 2), beyond=True)
     searched("beyond the limits", search)
 
 

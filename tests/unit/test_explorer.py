@@ -7,6 +7,7 @@ import pytest
 from common import clock
 from common.errors import NotRotatable
 from common.event import STEPS, Event
+from common.issued_key import IssuedKey
 from common.rotation import Rotation, Work
 from common.secret import Secret
 from testkit.explorer import KINDS, Search, explore
@@ -56,6 +57,74 @@ def test_without_old_versions_an_abandoned_rotation_locks_out(monkeypatch: pytes
     assert way == ["RotateSecret", "createSecret", meanwhile, "RotateSecret", "createSecret"]
     assert last.startswith("setSecret, without any fault, fails: ")
     assert last.endswith("[no-login-works]")
+
+
+def test_an_admin_without_old_versions_locks_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where no user may change itself; without the tag that lets the admin reset what nobody knows (S5)."""
+    monkeypatch.setattr(Rotation, "_unlabelled", lambda _: [])
+    assert "[no-login-works]" in complaint("single-user, by an admin, without the tag", 3, 1)[-1]
+
+
+def test_a_password_that_nobody_holds_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For an instant, by the admin; or for good, as a second one."""
+    reset, change = Server.reset_password, Server.change_password
+
+    def by_way_of_another(self: Server, admin: Secret, pending: Secret, proven: str | None = None) -> None:
+        reset(self, admin, pending.with_fields("another", password="*nobodys"), proven)
+        reset(self, admin, pending, proven)
+
+    def with_another(self: Server, login: Secret, pending: Secret) -> None:
+        change(self, login, pending)
+        world = self.delivery.world
+        user = dict(world.state.users)[login.text("username")]
+        world.state = world.state.with_user(login.text("username"), replace(user, second="*nobodys"))
+
+    monkeypatch.setattr(Server, "reset_password", by_way_of_another)
+    assert "no version of the secret logs in" in complaint("single-user, by an admin", 1, 0)[-1]
+    monkeypatch.setattr(Server, "change_password", with_another)
+    assert "leaves 1 keys or passwords that nobody holds" in complaint("single-user", 1, 0)[-1]
+
+
+def test_a_clone_with_fewer_rights_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its login is not enough."""
+
+    def ready(self: Server, name: str) -> None:
+        self.delivery.world.state = self.delivery.world.state.with_user(name, User("*locked", rights="less"))
+
+    monkeypatch.setattr(Server, "_ready", ready)
+    assert complaint("alternating-users", 1, 0)[-1].endswith(": AWSCURRENT is refused")
+
+
+def test_a_sweep_before_the_promotion_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody takes AWSPENDING off in that moment: its key is revoked, and AWSCURRENT moves to it."""
+    finish = IssuedKey.finish
+
+    def sweeps_first(self: IssuedKey, work: Work) -> str:
+        self._sweep(work, work.read("AWSCURRENT"), None)
+        return finish(self, work)
+
+    monkeypatch.setattr(IssuedKey, "finish", sweeps_first)
+    monkeypatch.setattr("common.issued_key._still_current", lambda work: work.store.describe(work.secret.arn))
+    assert "AWSCURRENT is refused" in complaint("issued-key", 2, 1)[-1]
+
+
+def test_a_version_that_was_set_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A4: a history refuses the password that an earlier try has set."""
+
+    def gives_up(_: Server, rotation: Rotation) -> bool:
+        rotation.give_up_pending()
+        return False
+
+    monkeypatch.setattr("common.strategy.accepted_already", gives_up)
+    assert "[password-refused]" in complaint("alternating-users, under a password history", 1, 1)[-1]
+
+
+def test_a_read_that_lags_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once is no reason to fail."""
+    monkeypatch.setattr("common.patience.LAG_PAUSES", ())
+    last = complaint("single-user", 1, 1)[-1]
+    assert last.startswith("createSecret: reads as of before the last write, once, call 1, ")
+    assert last.endswith("[version-unknown]")
 
 
 def test_a_naive_retain_drops_awscurrent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, quote_plus
 
@@ -55,3 +56,8 @@ def texts(value: object) -> set[str]:
     if isinstance(value, list):
         return {text for item in value for text in texts(item)}
     return set()
+
+
+def parts(value: str) -> set[str]:
+    """The canaries in a value: a driver may show a part of what it cannot read."""
+    return set(re.findall(r"[Cc]anary-[A-Za-z0-9-]+", value))

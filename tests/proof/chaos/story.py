@@ -159,11 +159,15 @@ class Story:
         trouble = next((one for one in self._troubles if (one.step, one.time) == (step, self._times[step])), None)
         self._past.append(event)
         self.told.append(f"  {step}{': ' + events.said(trouble) if trouble else ''}")
+        struck = self.bench.faults.struck
         invocation = self._delivered(event, trouble.what if trouble else None)
         for where, messages in self.bench.faults.seen.items():
             self.sent[step, where] = max(self.sent[step, where], messages)
         self.bench.faults.arm(None)
         self.bench.faults.settle()  # a delivery within this one may outlive it
+        if trouble and isinstance(trouble.what, Fault) and self.bench.faults.struck == struck:
+            self.bench.totals["never_came"] += 1
+            self.told.append("    (the message never came)")
         self.told.append(f"    {invocation.error or 'succeeds'}")
         if step == "setSecret" and not invocation.error:
             self.watch.clone_is_ready()

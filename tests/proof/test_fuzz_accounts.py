@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from hypothesis import strategies as st
 
 from common.errors import RotationError
 from common.handler import Handler
-from tests.figures import part_or_whole, publish
+from tests.figures import measured, part_or_whole
 from tests.proof.benches import BENCHES, Bench
 from tests.proof.hostile import sized
+from tests.proof.leaks import SHORTEST, found, parts, shapes
 from tests.proof.memory import STEPS, TOKEN, Memory
-from tests.proof.watched import CODES, call, functions, impatient
+from tests.proof.test_fuzz_handler import Tally
+from tests.proof.watched import CODES, Seen, call, functions, impatient
 
 SINGLE, ALTERNATING, DUAL = "single-user", "alternating-users", "dual-password"
 STRATEGIES = [(bench, strategy) for bench in BENCHES for strategy in (SINGLE, ALTERNATING)] + [("mysql", DUAL)]
@@ -38,26 +41,44 @@ NASTY = (
 ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=24)
 LONG = st.builds(lambda one, times: one * times, st.sampled_from("xü€🔑' "), st.integers(8, 90))
 NAMES = st.one_of(st.sampled_from(NASTY), ANY, LONG)
+LENGTHS = (64, 99, 100, 128, 255, 256, 257, 1000)  # of passwords: what the servers' limits are, and beyond
+VERY_LONG = st.builds(lambda one, times: one * times, st.sampled_from("aü"), st.sampled_from(LENGTHS))
 PASSWORDS = st.one_of(
-    st.sampled_from(NASTY), ANY, LONG, st.text(st.characters(max_codepoint=126, min_codepoint=32), min_size=1)
+    st.sampled_from(NASTY),
+    ANY,
+    LONG,
+    VERY_LONG,
+    st.text(st.characters(max_codepoint=126, min_codepoint=32), min_size=1),
 )
+
+
+def searchable(password: str, name: str) -> set[str]:
+    """The password, and the canary in it; none where it may stand somewhere by chance: short, all one sign, a part of the name."""
+    names = {name, *shapes(name)}
+    by_chance = len(password) < SHORTEST or len(set(password)) < 4 or password in NASTY
+    if by_chance or any(shape in one for shape in shapes(password) for one in names):
+        return set()
+    return {password, *parts(password)}
 
 
 @dataclass
 class World:
-    """A server, its function, and what came of the examples: a case each, or an error's code."""
+    """A server, its function, and what came of the examples: a case each, or an error's code. steps: what came of each step."""
 
     bench: Bench
     memory: Memory
     handler: Handler
     outcomes: Counter[str] = field(default_factory=Counter)
+    steps: Tally = field(default_factory=Tally)
+    not_taken: int = 0
+    searched: int = 0
     started: float = field(default_factory=time.monotonic)
 
     def rotates(self, name: str, password: str, strategy: str) -> None:
         """Two rotations, there and back, or a refusal that changes nothing."""
         with self.bench.user(name, password) as taken:
             if not taken:
-                self.outcomes["not taken by the server"] += 1
+                self.not_taken += 1
                 return
             fields = (
                 {"masterarn": self.memory.keep("admin", json.dumps(self.bench.admin))}
@@ -77,6 +98,7 @@ class World:
         old, users = self.memory.value(arn), self.bench.users()
         for step in STEPS:
             seen = call(self.handler, {"Step": step, "SecretId": arn, "ClientRequestToken": token})
+            self._tells_nothing(arn, old, seen)
             if seen.error:
                 assert isinstance(seen.error, RotationError), repr(seen.error)
                 assert seen.code in CODES & REASONS, (old, seen.error)
@@ -90,15 +112,30 @@ class World:
         assert self._logs_in(old) == always_works
         return True
 
+    def _tells_nothing(self, arn: str, old: dict[str, Any], seen: Seen) -> None:
+        """Neither password, old or new, and it does not take long."""
+        self.steps.judge(seen)
+        versions = [old, *(json.loads(text) for text in self.memory.secrets[arn].values.values())]
+        hidden = {one for version in versions for one in searchable(version["password"], old["username"])}
+        assert not found(hidden, seen.places())
+        self.searched += len(hidden)
+
     def _logs_in(self, value: dict[str, Any]) -> bool:
         return bool(self.bench.server.accepts(value["username"], value["password"]))
 
-    def publish(self, name: str) -> None:
-        """As figures."""
-        counts = self.outcomes
-        refused = sum(number for outcome, number in counts.items() if outcome.startswith("refused"))
-        figures = {"refused": refused, "rotated": counts["rotated"], "not_taken": counts["not taken by the server"]}
-        publish("fuzz", name, examples=counts.total(), seconds=round(time.monotonic() - self.started, 1), **figures)
+    @contextmanager
+    def measured(self, name: str) -> Iterator[None]:
+        """Publish what came of the block's examples, those that the server itself did not take beside them."""
+        with measured("fuzz", name) as figures:
+            try:
+                yield
+            finally:
+                counts = self.outcomes
+                refused = sum(number for outcome, number in counts.items() if outcome.startswith("refused"))
+                figures.update(
+                    examples=counts.total(), refused=refused, rotated=counts["rotated"], not_taken=self.not_taken
+                )
+                figures.update(searches=self.searched, seconds=round(time.monotonic() - self.started, 1))
 
 
 @pytest.fixture(params=STRATEGIES, ids=", ".join)
@@ -123,9 +160,12 @@ def test_names_and_passwords(world: tuple[World, str], request: pytest.FixtureRe
     def run(name: str, password: str) -> None:
         made.rotates(name, password, strategy)
 
-    for nasty in part_or_whole(NASTY[::3], NASTY):
-        made.rotates(nasty, nasty, strategy)
-    run()
-    print(request.node.callspec.id, dict(made.outcomes))
-    made.publish(f"names and passwords, {request.node.callspec.id}")
-    assert made.outcomes["rotated"] > 8
+    with made.measured(f"names and passwords, {request.node.callspec.id}"):
+        for nasty in part_or_whole(NASTY[::3], NASTY):
+            made.rotates(nasty, f"{nasty}-Canary-1-{nasty}", strategy)
+        for length in part_or_whole(LENGTHS[2::5], LENGTHS):
+            made.rotates("long", f"Canary-1-{'aB3' * length}"[:length], strategy)
+        run()
+        print(request.node.callspec.id, dict(made.outcomes), made.not_taken, made.searched)
+        assert made.outcomes["rotated"] > 8
+        assert made.searched > 100

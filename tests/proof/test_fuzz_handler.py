@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from common.errors import RotationError
 from common.event import STEPS
 from common.handler import Handler
-from tests.figures import publish
+from tests.figures import measured
 from tests.proof import strangers
 from tests.proof.hostile import ANY_TEXT, CANARY, JSON, no_network, sized, values
 from tests.proof.memory import ARN, CURRENT, PREVIOUS, TOKEN, UNLABELLED, Memory
@@ -45,11 +46,16 @@ class Tally:
         assert not [place for place, text in seen.places().items() if canary in text]
         self.codes[str(seen.code)] += 1
 
-    def publish(self, name: str) -> None:
-        """As figures."""
-        examples, rotated = self.codes.total(), self.codes["None"]
-        seconds = round(time.monotonic() - self.started, 1)
-        publish("fuzz", name, examples=examples, refused=examples - rotated, rotated=rotated, seconds=seconds)
+    @contextmanager
+    def measured(self, name: str) -> Iterator[None]:
+        """Publish what came of the block's examples, also where one of them breaks the promise."""
+        with measured("fuzz", name) as figures:
+            try:
+                yield
+            finally:
+                examples, rotated = self.codes.total(), self.codes["None"]
+                seconds = round(time.monotonic() - self.started, 1)
+                figures.update(examples=examples, refused=examples - rotated, rotated=rotated, seconds=seconds)
 
 
 @dataclass
@@ -133,11 +139,11 @@ def test_secrets(fuzzed: Fuzzed, rotator: str) -> None:
             held.values[TOKEN] = data.draw(st.one_of(made, st.just(held.values[CURRENT])))
         tally.judge(call(fuzzed.handlers[rotator], event(arn, step)))
 
-    run()
-    tally.publish(f"secrets, {rotator}")
-    assert tally.codes["None"], "some steps succeed"
-    # What hypothesis draws depends on which modules are loaded, too, so these are low; an API key's value has no host or TLS.
-    assert len(tally.codes) > (2 if rotator == "api_key" else 3), "and others fail, each in its way"
+    with tally.measured(f"secrets, {rotator}"):
+        run()
+        assert tally.codes["None"], "some steps succeed"
+        # What hypothesis draws depends on which modules are loaded, too, so these are low; an API key's value has no host or TLS.
+        assert len(tally.codes) > (2 if rotator == "api_key" else 3), "and others fail, each in its way"
 
 
 # PyMongo's monitor, a thread of its own, dies of such answers; what the login meets is what counts.
@@ -163,9 +169,9 @@ def test_servers_that_say_anything(fuzzed: Fuzzed, rotator: str) -> None:
         tally.judge(seen)
         assert strangers.SAID not in f"{seen.stdout} {seen.error} {seen.error!r}"
 
-    run()
-    tally.publish(f"servers that say anything, {rotator}")
-    assert len(tally.codes) > 1
+    with tally.measured(f"servers that say anything, {rotator}"):
+        run()
+        assert len(tally.codes) > 1
 
 
 KNOWN_TAGS = ("strategy", "password-length", "password-profile", "reconcile", "host", "provider")
@@ -188,9 +194,9 @@ def test_tags(fuzzed: Fuzzed, rotator: str) -> None:
             held.values[TOKEN] = held.values[CURRENT]
         tally.judge(call(fuzzed.handlers[rotator], event(arn, step)))
 
-    run()
-    tally.publish(f"tags, {rotator}")
-    assert {"setting-invalid", "provider-unknown"} & set(tally.codes)
+    with tally.measured(f"tags, {rotator}"):
+        run()
+        assert {"setting-invalid", "provider-unknown"} & set(tally.codes)
 
 
 FIELDS = ("Step", "SecretId", "ClientRequestToken", "RotationToken")
@@ -230,9 +236,9 @@ def test_events(fuzzed: Fuzzed) -> None:
         memory.keep("fuzz", json.dumps(fuzzed.skeleton("postgres", fuzzed.port)))
         tally.judge(call(fuzzed.handlers["postgres"], drawn))
 
-    run()
-    tally.publish("events")
-    assert {"None", "event-malformed", "event-step-unknown"} < set(tally.codes)
+    with tally.measured("events"):
+        run()
+        assert {"None", "event-malformed", "event-step-unknown"} < set(tally.codes)
 
 
 VARIABLES = (
@@ -266,6 +272,6 @@ def test_environment(fuzzed: Fuzzed, rotator: str) -> None:
                 patch.setenv(name, text)
             tally.judge(call(fuzzed.handlers[rotator], event(arn, step)))
 
-    run()
-    tally.publish(f"environment, {rotator}")
-    assert {"None", "setting-invalid"} < set(tally.codes)
+    with tally.measured(f"environment, {rotator}"):
+        run()
+        assert {"None", "setting-invalid"} < set(tally.codes)

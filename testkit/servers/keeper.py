@@ -3,7 +3,8 @@
     keeper.py NAME USER      stdout: the new folder's path      stdin: a pipe that the starter holds open
 
 Each line on stdin is a JSON array, a command to run in the folder as USER; its exit code is answered on stdout, unless
-the command begins with "serve": that one stays. When the pipe ends, because the starter closed it or died (by SIGKILL
+the command begins with "serve": that one stays. Or with "restart": the one that was served last is stopped, that is
+answered, and this one stays in its place. When the pipe ends, because the starter closed it or died (by SIGKILL
 too), the keeper stops whatever runs and removes the folder. It knows only the standard library, and Ctrl-C in the
 starter's terminal does not reach it.
 """
@@ -24,7 +25,7 @@ from typing import Any
 
 STOP_SECONDS = 10
 POLL_SECONDS = 0.02
-SERVE = "serve"
+SERVE, RESTART = "serve", "restart"
 
 
 def keep(name: str, user: str) -> None:
@@ -37,7 +38,10 @@ def keep(name: str, user: str) -> None:
         os.chdir(folder)
         print(folder, flush=True)
         while (command := _next_command(children)) is not None:
-            serve = command[0] == SERVE
+            serve = command[0] in (SERVE, RESTART)
+            if command[0] == RESTART:
+                _stop(children.pop())
+                print(0, flush=True)
             children.append(_start(command[serve:], folder, user))
             if not serve and not _answer(children.pop(), children):
                 return

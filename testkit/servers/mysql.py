@@ -15,9 +15,9 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,10 @@ def _version(command: str) -> str:
 
 @dataclass(frozen=True)
 class MySqlServer:
-    """A running server. ca_file: the PEM to trust. log: every login and statement that it was sent."""
+    """A running server. ca_file: the PEM to trust. log: every login and statement that it was sent.
+
+    restart: shut it down and start it again, with its data, on its port; None where it is not ours to restart
+    """
 
     flavour: str
     port: int
@@ -114,6 +117,7 @@ class MySqlServer:
     ca_file: Path
     log: Path
     host: str = "localhost"
+    restart: Callable[[], None] | None = field(default=None, repr=False, compare=False)
     _kept: "list[Connection[Any]]" = field(default_factory=list, repr=False)
 
     def connect(self, user: str = ROOT, password: str | None = None) -> "Connection[Any]":
@@ -248,11 +252,17 @@ def _started(program: Program) -> Iterator[MySqlServer]:
         first.write_text(f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{server.password}';\n")
         kept.give(first, folder, *authority.issue(folder, server.host))
         kept.run(*program.command((*program.install, f"--datadir={folder}/data"), folder))
-        served = program.command((*program.server, *_options(program.flavour, server.port, folder)), folder)
-        kept.serve(*served, port=server.port)
+        serving = (*program.server, *_options(program.flavour, server.port, folder))
+        kept.serve(*program.command((*serving, f"--init-file={first}"), folder), port=server.port)
         _wait_until_ready(server)
         first.unlink()
-        yield server
+
+        def restart() -> None:
+            kept.restart(*serving, port=server.port)
+            server._kept.clear()  # noqa: SLF001
+            _wait_until_ready(server)
+
+        yield server if program.image else replace(server, restart=restart)
 
 
 def _options(flavour: str, port: int, folder: Path) -> tuple[str, ...]:
@@ -260,7 +270,7 @@ def _options(flavour: str, port: int, folder: Path) -> tuple[str, ...]:
     return (
         f"--datadir={folder}/data", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/socket",
         f"--pid-file={folder}/pid", f"--ssl-ca={folder}/root.crt", f"--ssl-cert={folder}/server.crt", f"--ssl-key={folder}/server.key",
-        f"--init-file={folder}/init.sql", "--general-log=1", f"--general-log-file={folder}/general.log",
+        "--general-log=1", f"--general-log-file={folder}/general.log",
         "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", *mine,
     )  # fmt: skip
 

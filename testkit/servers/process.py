@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from testkit.servers.keeper import SERVE
+from testkit.servers.keeper import RESTART, SERVE
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 
@@ -39,6 +39,16 @@ class Keeper:
     def serve(self, *command: str | Path, port: int, host: str = "127.0.0.1", seconds: float = 30) -> None:
         """Start a server; return when it listens on the port, RuntimeError with its log where it does not."""
         self._send(SERVE, *command)
+        self._until_it_listens(host, port, seconds)
+
+    def restart(self, *command: str | Path, port: int, host: str = "127.0.0.1", seconds: float = 30) -> None:
+        """Stop the server that was started last, in an orderly way, and start this one in its place; else as `serve`."""
+        self._send(RESTART, *command)
+        assert self.process.stdout is not None
+        self.process.stdout.readline()  # the old one listens no longer
+        self._until_it_listens(host, port, seconds)
+
+    def _until_it_listens(self, host: str, port: int, seconds: float) -> None:
         end = time.monotonic() + seconds
         while True:
             if self.process.poll() is not None or time.monotonic() > end:

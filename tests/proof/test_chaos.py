@@ -18,10 +18,21 @@ from testkit.crash.matrix import Scenario, Value
 from testkit.faults import SLOW, Fault
 from tests.figures import measured, part_or_whole
 from tests.proof.chaos.bench import Bench, bench
-from tests.proof.chaos.events import AGAIN, GRANT, PENDING_OFF, Do, Happening, Rotate, Trouble, happenings, messages_of
+from tests.proof.chaos.events import (
+    AGAIN,
+    GRANT,
+    PENDING_OFF,
+    SHUT_DOWN,
+    Happening,
+    Rotate,
+    Trouble,
+    happenings,
+    messages_of,
+)
 from tests.proof.chaos.story import begun, play
 from tests.scenarios import SCENARIOS
 from tests.scenarios.api_key import KeyServiceSubject
+from tests.scenarios.mysql import MySqlSubject
 
 # What `make test` plays, and how many examples of it; `make proof` plays them all.
 PART = {
@@ -122,7 +133,7 @@ def _again(scenario: str, number: int, examples: int) -> str:
         (
             "mysql, alternating-users",
             "broken_clone",
-            [Rotate(), Rotate(), Do(GRANT)],
+            [Rotate(), Rotate((Trouble("testSecret", GRANT),))],
             r"AWSCURRENT lacks what the base was granted",
         ),
     ],
@@ -154,3 +165,17 @@ def test_an_error_of_the_run_breaks_the_story(scenario: Scenario, thread: str, m
     )
     with bench(scenario) as on, pytest.raises(AssertionError, match=told):
         play(on, [Rotate((Trouble("finishSecret", Fault("Secrets Manager", 1, SLOW)),))])
+
+
+@pytest.mark.parametrize("scenario", ["mysql, dual-password", "mariadb, alternating-users"], indirect=True)
+@pytest.mark.parametrize("message", [1, 12])
+def test_the_server_restarts_while_the_function_waits(scenario: Scenario, message: int) -> None:
+    """It is shut down and started again, which no cut line is: what it knew of logins in memory is gone."""
+    with bench(scenario) as on:
+        begun_at = time.time()
+        play(on, [Rotate((Trouble("setSecret", Fault("the server", message, SHUT_DOWN)),)), Rotate()])
+        assert on.totals["restarts"] == 1
+        with begun(on) as story:
+            assert isinstance(story.watch.subject, MySqlSubject)
+            ((_, up),) = story.watch.subject.server.run("SHOW STATUS LIKE 'Uptime'")
+            assert int(up) <= time.time() - begun_at

@@ -21,6 +21,7 @@ GO_BACK, GRANT, REVOKE = (
 )
 IN_MID_ROTATION = (CANCEL, PUT_AGAIN, PENDING_OFF)
 RESTART = "and the server ends every connection"  # PostgreSQL: it crashes, and starts again
+SHUT_DOWN = "and the server is shut down, and started again"  # MySQL, MariaDB; any other: as above
 DELIVERED_INSIDE = "waits while the same step is delivered once more"
 REPEATED = (THROTTLED, ERROR_500, CUT_BEFORE, CUT_AFTER, REFUSED)  # to several messages in a row
 # How a step is delivered.
@@ -98,7 +99,10 @@ def messages_of(scenario: str) -> Messages:
 def happenings(messages: Messages, *, rights: bool) -> st.SearchStrategy[list[Happening]]:
     """Up to six, of a scenario whose steps send so many messages. rights: whether the base user's can change."""
     between = [PUT_AGAIN, PENDING_OFF, GO_BACK, CANCEL, *([GRANT, REVOKE] if rights else [])]
-    troubles = st.lists(_troubles(messages), min_size=1, max_size=5, unique_by=lambda one: (one.step, one.time))
+    meanwhile = [*IN_MID_ROTATION, *([GRANT] if rights else [])]
+    troubles = st.lists(
+        _troubles(messages, meanwhile), min_size=1, max_size=5, unique_by=lambda one: (one.step, one.time)
+    )
     rotate: st.SearchStrategy[Happening] = st.builds(
         Rotate, troubles.map(tuple), st.sampled_from([3, 1]), st.sampled_from([0, 0, 0, 1, 2])
     )
@@ -106,21 +110,21 @@ def happenings(messages: Messages, *, rights: bool) -> st.SearchStrategy[list[Ha
     return st.lists(st.one_of(rotate, rotate, rotate, do, st.just(Rotate())), min_size=2, max_size=6)
 
 
-def _troubles(messages: Messages) -> st.SearchStrategy[Trouble]:
+def _troubles(messages: Messages, acts: list[str]) -> st.SearchStrategy[Trouble]:
     """At a message, or by the delivery; mostly at the first try of a step."""
-    faults = st.sampled_from(sorted(messages)).flatmap(lambda point: _faults(*point, messages[point]))
+    faults = st.sampled_from(sorted(messages)).flatmap(lambda point: _faults(*point, messages[point], acts))
     time = st.sampled_from([1, 1, 1, 2, 3])
-    delivered = st.sampled_from([AGAIN, AT_ONCE, AN_OLD_ONE, *IN_MID_ROTATION])
+    delivered = st.sampled_from([AGAIN, AT_ONCE, AN_OLD_ONE, *acts])
     at_a_message = faults.flatmap(lambda found: st.builds(Trouble, st.just(found[0]), st.just(found[1]), time))
     return st.one_of(
         at_a_message, at_a_message, at_a_message, st.builds(Trouble, st.sampled_from(STEPS), delivered, time)
     )
 
 
-def _faults(step: str, where: Where, messages: int) -> st.SearchStrategy[tuple[str, Fault]]:
-    whats = [*TRANSPORT, RESTART, DELIVERED_INSIDE, *IN_MID_ROTATION]
+def _faults(step: str, where: Where, messages: int, acts: list[str]) -> st.SearchStrategy[tuple[str, Fault]]:
+    whats = [*TRANSPORT, RESTART, SHUT_DOWN, DELIVERED_INSIDE, *acts]
     if where == "Secrets Manager":
-        whats = [THROTTLED, ERROR_500, SILENT, *TRANSPORT, DELIVERED_INSIDE, *IN_MID_ROTATION]
+        whats = [THROTTLED, ERROR_500, SILENT, *TRANSPORT, DELIVERED_INSIDE, *acts]
     return st.builds(
         lambda message, what, times: (step, Fault(where, message, what, times if what in REPEATED else 1)),
         st.integers(1, messages),

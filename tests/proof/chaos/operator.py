@@ -82,6 +82,7 @@ class Operator:
         self.watch.aws.client().update_secret_version_stage(SecretId=self.watch.secret, VersionStage=label, **versions)
 
     def _grant(self) -> bool:
+        """In mid-rotation too: what the clone has of it then is seen at its next turn, at the latest."""
         possible = self._may_change_rights(held=False)
         if possible:
             self._set_right(self.watch.base, holds=True)
@@ -89,7 +90,7 @@ class Operator:
 
     def _revoke(self) -> bool:
         """From the clone too where that is AWSCURRENT's: else the next rotation refuses, and prints this REVOKE."""
-        possible = self._may_change_rights(held=True)
+        possible = self._may_change_rights(held=True) and not self.watch.incomplete()
         if possible:
             user = self.watch.current()["username"]
             for one in sorted({self.watch.base, user}):
@@ -98,7 +99,7 @@ class Operator:
         return possible
 
     def _may_change_rights(self, *, held: bool) -> bool:
-        return bool(self.watch.right) and self.watch.holds[self.watch.base] == held and not self.watch.incomplete()
+        return bool(self.watch.right) and self.watch.holds[self.watch.base] == held
 
     def _set_right(self, user: str, *, holds: bool) -> None:
         right = self.watch.right

@@ -155,9 +155,19 @@ class Watch:
 
     def clone_is_ready(self) -> None:
         """setSecret has succeeded: from here on the clone, where it is pending, has what the base has."""
-        pending, clone = self.holder("AWSPENDING"), f"{self.base}_clone"
-        if pending and pending.value and pending.value.get("username") == clone:
-            self.holds[clone] = self.holds[self.base]
+        if self._pending_clone():
+            self.holds[f"{self.base}_clone"] = self.holds[self.base]
+
+    def clone_is_as_found(self) -> None:
+        """Or what the base had when it was read, where that has changed while setSecret ran."""
+        clone = self._pending_clone()
+        if clone and self.right and not self.right.shared:
+            self.holds[f"{self.base}_clone"] = self.right.held(clone)
+
+    def _pending_clone(self) -> Value | None:
+        pending = self.holder("AWSPENDING")
+        found = pending.value if pending else None
+        return found if found and found.get("username") == f"{self.base}_clone" else None
 
     def broken_after_a_calm_rotation(self) -> Iterator[str]:
         """What must hold besides, when a rotation has ended in which nothing went wrong."""

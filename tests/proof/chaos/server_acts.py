@@ -128,6 +128,15 @@ def end_connections(subject: Subject) -> bool:
     return True
 
 
+def restart(subject: Subject) -> bool:
+    """MySQL and MariaDB are shut down and started again, in seconds. False where that is not to be had."""
+    again = getattr(getattr(subject, "server", None), "restart", None)
+    if again is None:
+        return False
+    again()
+    return True
+
+
 def _crash(server: PostgresServer) -> None:
     """A server process of PostgreSQL's dies by SIGKILL: it ends all others, recovers from its log, and starts again."""
     victim, witness = server.connect(), server.connect()

@@ -18,7 +18,7 @@ from tests.proof.chaos.bench import Bench
 from tests.proof.chaos.events import Happening, Rotate, Trouble
 from tests.proof.chaos.operator import Operator
 from tests.proof.chaos.promises import NOTE, Watch
-from tests.proof.chaos.server_acts import end_connections
+from tests.proof.chaos.server_acts import end_connections, restart
 
 _numbers = itertools.count()
 _NO_ANSWER = Invocation("the run has failed", "", 0)
@@ -33,7 +33,7 @@ def play(on: Bench, what: Sequence[Happening]) -> None:
             story.end_well()
         if story.broken:
             broken = [f"BROKEN: {promise}" for promise in story.broken]
-            raise AssertionError("\n".join([on.scenario.name, *story.told, *broken]))
+            raise AssertionError("\n".join([f"{on.scenario.name}: {story.broken[0]}", *story.told, *broken]))
 
 
 @contextmanager
@@ -159,7 +159,7 @@ class Story:
         trouble = next((one for one in self._troubles if (one.step, one.time) == (step, self._times[step])), None)
         self._past.append(event)
         self.told.append(f"  {step}{': ' + events.said(trouble) if trouble else ''}")
-        struck = self.bench.faults.struck
+        struck, held = self.bench.faults.struck, self.watch.holds[self.watch.base]
         invocation = self._delivered(event, trouble.what if trouble else None)
         for where, messages in self.bench.faults.seen.items():
             self.sent[step, where] = max(self.sent[step, where], messages)
@@ -170,7 +170,8 @@ class Story:
             self.told.append("    (the message never came)")
         self.told.append(f"    {invocation.error or 'succeeds'}")
         if step == "setSecret" and not invocation.error:
-            self.watch.clone_is_ready()
+            meanwhile = trouble and isinstance(trouble.what, Fault) and self.watch.holds[self.watch.base] != held
+            (self.watch.clone_is_as_found if meanwhile else self.watch.clone_is_ready)()
         self.look()
         return invocation
 
@@ -207,10 +208,18 @@ class Story:
         with self.failing(what):
             if what == events.DELIVERED_INSIDE:
                 self._deliver(self._past[-1], 1)
-            elif what != events.RESTART:
+            elif what in (events.RESTART, events.SHUT_DOWN):
+                self._restart(what)
+            else:
                 self._act(what)
-            elif not end_connections(self.watch.subject):
-                self.bench.faults.sever("the server")
+
+    def _restart(self, what: str) -> None:
+        """As the server can."""
+        subject = self.watch.subject
+        if what == events.SHUT_DOWN and restart(subject):
+            self.bench.totals["restarts"] += 1
+        elif not end_connections(subject):
+            self.bench.faults.sever("the server")
 
     def _act(self, what: str) -> None:
         if not self._operator.do(what):

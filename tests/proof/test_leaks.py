@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from psycopg2 import sql
 from common.errors import TargetError
 from common.event import Event
 from common.guard import Description
-from common.handler import Handler, rotation_handler
+from common.handler import Handler, handler_by_secret, rotation_handler
 from common.password import PasswordRecipe
 from common.rotation import Rotation, Work
 from common.secret import PUBLIC, Secret
@@ -28,13 +28,17 @@ from common.settings import Settings
 from common.store import Store
 from common.strategy import SingleUser
 from common.target import Authority, ListedKey, Pair, Proven
+from rotators.api_key.choice import by_provider
 from rotators.api_key.placeholders import Made, Values
+from rotators.api_key.provider import load_providers
 from rotators.api_key.web import Answer
 from rotators.documentdb import clone as documentdb
 from rotators.mysql import clone as mysql
 from rotators.postgres import clone as postgres
 from rotators.postgres.session import Session
 from rotators.postgres.target import Postgres
+from testkit.keyservice import LOST, Fault, KeyService, Reply
+from testkit.providers import write_provider
 from testkit.servers.postgres import PostgresServer, find_binaries, postgres_server
 from tests.figures import measured
 from tests.proof.benches import BENCHES, Bench
@@ -416,6 +420,120 @@ def test_a_password_in_one_of_two_logs_is_found(stages: Callable[[], Stage], mon
     seen = told(stages(), _succeeds)
     assert seen.code is None
     assert [leak.partition("… in ")[2] for leak in seen.leaks(set())] == ["the server's log"]
+
+
+UNREAD = b'{"id": "k99", "key": "Canary-unread-key-15'
+
+
+def _quoting(service: KeyService, status: int) -> Fault:
+    """A refusal that quotes every key there is."""
+    keys = [*(key.key for number in range(len(OF_KEYS)) for key in service.keys(f"app-{number}")), service.admin_key]
+    said = Reply(status, {"error": f"not by {' or '.join(keys)}"}, {"WWW-Authenticate": f'Bearer error="{keys[0]}"'})
+    return Fault(acts=False, reply=said)
+
+
+# {what happens in the third rotation: (how, the codes that it may end in)}
+OF_KEYS: dict[str, tuple[Callable[[KeyService, Memory], object], set[str | None]]] = {
+    "it succeeds": (lambda service, _: service.heal(), {None}),
+    "a key is issued, and the answer lost": (
+        lambda service, _: service.next("issue", LOST),
+        {"answer-lost"},
+    ),
+    "a key is issued, and the answer cut off": (
+        lambda service, _: service.always("issue", Fault(reply=Reply(201, UNREAD))),
+        {"answer-unreadable"},
+    ),
+    "issuing is refused, and the key quoted": (
+        lambda service, _: service.always("issue", _quoting(service, 401)),
+        {"login-rejected", "admin-rejected"},
+    ),
+    "no list, but every key": (
+        lambda service, _: service.always("list", replace(_quoting(service, 200), acts=True)),
+        {"answer-unreadable"},
+    ),
+    "a key is issued, and not stored": (
+        lambda _, memory: memory.refuses.update(PutSecretValue="InternalServiceError"),
+        {"store-refused"},
+    ),
+    "the new key is refused, and quoted": (
+        lambda service, _: service.always("check", _quoting(service, 403)),
+        {"service-forbids"},
+    ),
+    "revoking fails, and the keys are quoted": (
+        lambda service, _: service.always("revoke", _quoting(service, 500)),
+        {"service-unavailable"},
+    ),
+}
+
+
+@pytest.mark.parametrize("provider", ["keyservice", "keyservice_admin"])
+def test_no_key_in_any_place(
+    provider: str,
+    keyservice: KeyService,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Whatever a service answers, and whose key asks: none of the keys that it has issued, nor any other value."""
+    impatient(monkeypatch)
+    monkeypatch.setenv("TLS_CA_FILE", str(keyservice.ca_file))
+    monkeypatch.setenv("ADMIN_SECRETS", "*:secret:admin-*")
+    admins: Any = {"admin": {"secrets": ["*:secret:admin-*"]}} if provider == "keyservice_admin" else {}
+    write_provider(tmp_path / "providers", provider, keyservice.port, **admins)
+    names = {case: f"app-{number}" for number, case in enumerate(OF_KEYS)}
+    searched = records = 0
+    leaks: list[str] = []
+    with (
+        functions("api_key") as (memory, _),
+        no_network(keyservice.port),
+        measured("leaks", f"api_key, {request.node.callspec.id}") as figures,
+    ):
+        handler = handler_by_secret("api_key", by_provider(load_providers(tmp_path / "providers")))
+        for case, (prepare, codes) in OF_KEYS.items():
+            keyservice.heal()
+            memory.refuses.clear()
+            seen = _three_rotations(handler, memory, keyservice, names[case], provider, prepare)
+            assert seen[-1].code in codes, (case, seen[-1].error)
+            stored = [*memory.put, *(text for held in memory.secrets.values() for text in held.values.values())]
+            issued = {key.key for name in names.values() for key in keyservice.keys(name)}
+            canaries = {ROTATION_TOKEN, keyservice.admin_key, *parts(UNREAD.decode()), *issued}.union(
+                *map(_hidden, stored)
+            )
+            assert len(issued) > 2
+            places = {
+                f"{number}: {place}": text for number, one in enumerate(seen) for place, text in one.places().items()
+            }
+            leaks += [f"{case}: {leak}" for leak in found(canaries, places)]
+            searched += len(places)
+            records += sum(text.count("\n") + 1 for text in places.values() if text)
+        figures.update(places_searched=searched, records=records, found=len(leaks), broken=leaks)
+        assert not leaks
+
+
+def _three_rotations(
+    handler: Handler,
+    memory: Memory,
+    service: KeyService,
+    name: str,
+    provider: str,
+    prepare: Callable[[KeyService, Memory], object],
+) -> list[Seen]:
+    """Of a new secret with a key made by hand: the third has one to revoke that was issued, and something happens to it."""
+    service.create_account(name)
+    (first,) = service.live(name)
+    admin = memory.keep("admin", json.dumps(service.secret(service.admin_key)))
+    value = service.secret(first.key, key_id=first.id, masterarn=admin, **MORE)
+    arn, seen = memory.keep(name, json.dumps(value), provider=provider), []
+    for token in (TOKEN, "e" * 32, "f" * 32):
+        if token[0] == "f":
+            prepare(service, memory)
+        memory.next_rotation(arn, token)
+        for step in STEPS:
+            asked = {"Step": step, "SecretId": arn, "ClientRequestToken": token, "RotationToken": ROTATION_TOKEN}
+            seen.append(call(handler, asked))
+            if seen[-1].error:
+                return seen
+    return seen
 
 
 NASTY = "Canary-\"a\" 'b' \\c\\ %d ü🔑 <e>+/="

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from scripts import plots
+from testkit.crash.matrix import RECOVERIES
+from testkit.crash.proxy import MOMENTS
 from tests.scenarios import SCENARIOS
 
 Figures: TypeAlias = Mapping[str, Any]
-CELLS = 3 * 3  # of a message: what happens there, and how the rotation recovers
+ROTATIONS = ("first", "second")
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 NOT_COVERED = """## What is not covered
 
@@ -109,13 +111,15 @@ def matrix(rows: Sequence[Figures]) -> str:
 
     def cells(scenario: str, function: str) -> str:
         mine = [row for row in rows if (row["name"], row["function"]) == (scenario, function)]
-        known = f"{CELLS * sum(messages(scenario)):,}" if any(messages(scenario)) else "?"
-        unknown = " + ?" if 0 in messages(scenario) and known != "?" else ""
-        return f"{_sum(mine, 'cells'):,} of {known}{unknown}" if mine else "*not run*"
+        known = {(row["which"], row["recovery"]): int(row["messages"]) for row in mine if "messages" in row}
+        guess = dict(zip(ROTATIONS, messages(scenario), strict=True))
+        each = [known.get((which, how), guess[which]) for which in ROTATIONS for how in RECOVERIES]
+        every = f"{len(MOMENTS) * sum(each):,}{' + ?' if 0 in each else ''}" if any(each) else "?"
+        return f"{_sum(mine, 'cells'):,} of {every}" if mine else "*not run*"
 
     def messages(scenario: str) -> list[int]:
         found = {row["which"]: int(row["messages"]) for row in rows if row["name"] == scenario and "messages" in row}
-        return [found.get(which, 0) for which in ("first", "second")]
+        return [found.get(which, 0) for which in ROTATIONS]
 
     lines = [
         (
@@ -136,11 +140,12 @@ def matrix(rows: Sequence[Figures]) -> str:
     return f"""## Crash matrix
 
 A rotation is recorded; then, at each message that the function sends (a request to Secrets Manager, a TLS record to the server),
-one of three things happens: it is killed before the message, it is killed after the other side has acted on it, or
-the answer is lost and it lives on. And it recovers in one of three ways: the service tries the same version again; the rotation is
+one of three things happens: it is killed before the message, it is killed after the other side has acted on it (has begun to answer, or had a tenth of a
+second), or the answer is lost and it lives on. And it recovers in one of three ways: the service tries the same version again; the rotation is
 given up and a new one started; a person puts a value by hand in mid-rotation, and a new one is started. Then: AWSCURRENT
-logs in with the rights it had; one version is current; no credential works that no staged version holds. With alternating users,
-dual passwords and issued keys AWSCURRENT is tried between any two steps too.
+logs in with the rights it had; one version is current; no credential works that no staged version holds; the function has printed no credential, and failed in no
+way that nobody foresaw. With alternating users, dual passwords and issued keys AWSPREVIOUS logs in then; and AWSCURRENT between any two steps from the death on,
+with its rights where the death has left it.
 
 {_table(headings, lines)}"""
 
@@ -159,6 +164,11 @@ in between, or where the delivery hangs and goes on later; the policy may refuse
 or roll back. All schedules of so many rotations with so many of these faults are gone through, breadth first. A state is all that there is between two steps
 (versions, labels, users and their passwords or keys, deliveries that hang); inside of a step, all that there is before one of its calls, and what the function
 has been told so far. States that are alike are one: which way led to them, or what a password is, makes no other.
+
+Not gone through: faults of a second delivery, which comes whole; two deliveries that hung and go on in the same step; the answer to a request to Secrets Manager
+that is lost, where the step ends at once, as a death does; what comes after the last rotation has ended or was given up. A delivery that stalls between its guard and its change, and
+a label that is taken off while an earlier finishSecret revokes keys, are [limits](how-it-works.md): those lines say *beyond the limits*, and
+the next rotation has to recover from them.
 
 {_by_keys(rows, columns)}"""
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from testkit.explorer.store import version_id
-from testkit.explorer.world import BASE, CLONE, UNTOLD, State, Value, Version
+from testkit.explorer.world import BASE, CLONE, UNKNOWN, State, Value, Version
 
 WRONG = "somebody has stored a wrong password"
+UNTOLD = "somebody has changed the password at the server, and told nobody"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _put_handmade(state: State) -> State | None:
 
 def _change_untold(state: State) -> State | None:
     user = dict(state.users)[BASE]
-    after = state.with_user(BASE, replace(user, primary="*untold"))
+    after = state.with_user(BASE, replace(user, primary=UNKNOWN))
     return replace(after, excused=UNTOLD, keeps=False, disturbed=_under_way(state))
 
 

@@ -17,7 +17,7 @@ class Complaint(Exception):
 
 def after_finish(kind: Kind, moment: Moment, state: State, *, calm: bool) -> State:
     """AWSCURRENT works, AWSPREVIOUS where that is promised, and no key is nobody's. calm: without a fault."""
-    if state.disturbed or state.excused in LIMITS:
+    if state.disturbed or state.excused in LIMITS or (state.excused and _done_before(moment)):
         return state
     if not state.works(state.holder("AWSCURRENT")):
         raise Complaint("The rotation has ended, and AWSCURRENT is refused.")

@@ -37,5 +37,6 @@ def searched(name: str, search: Search) -> None:
         found = explore(search)
         seconds = round(time.process_time() - began, 1)
         figures.update(states=found.states, inner=found.inner, calls=found.calls, seconds=seconds)
+        figures["broken"] = [found.complaint.splitlines()[-1]] if found.complaint else []
         assert found.complaint is None, found.complaint
         assert found.states > 100

@@ -12,8 +12,8 @@ from scripts import plots, reliability
 from tests import figures
 
 RUN: Mapping[str, Any] = {"section": "matrix", "of": "x", "day": "2026-01-02", "commit": "abc1234", "whole": True, "name": "postgres, single-user", "function": "forked"}  # fmt: skip
-FIRST = {**RUN, "which": "first", "messages": 30, "cells": 90, "broken": [], "seconds": 61.0}
-SECOND = {**RUN, "day": "2026-01-03", "which": "second", "messages": 20, "cells": 60, "broken": ["AWSCURRENT does not log in"], "seconds": 59.0}  # fmt: skip
+FIRST = {**RUN, "which": "first", "recovery": "again", "messages": 30, "cells": 90, "broken": [], "seconds": 61.0}
+SECOND = {**RUN, "day": "2026-01-03", "which": "second", "recovery": "anew", "messages": 20, "cells": 60, "broken": ["AWSCURRENT does not log in"], "seconds": 59.0}  # fmt: skip
 VERSION = {**RUN, "section": "versions", "of": "PostgreSQL", "version": "17.1"}
 
 

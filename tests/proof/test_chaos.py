@@ -171,8 +171,9 @@ def test_an_error_of_the_run_breaks_the_story(scenario: Scenario, thread: str, m
         play(on, [Rotate((Trouble("finishSecret", Fault("Secrets Manager", 1, SLOW)),))])
 
 
-@pytest.mark.parametrize("scenario", ["mysql, dual-password", "mariadb, alternating-users"], indirect=True)
-@pytest.mark.parametrize("message", [1, 12])
+@pytest.mark.parametrize(
+    ("scenario", "message"), [("mysql, dual-password", 12), ("mariadb, alternating-users", 20)], indirect=["scenario"]
+)
 def test_the_server_restarts_while_the_function_waits(scenario: Scenario, message: int) -> None:
     """It is shut down and started again, which no cut line is: what it knew of logins in memory is gone."""
     with bench(scenario) as on:

@@ -26,8 +26,10 @@ def after_finish(kind: Kind, moment: Moment, state: State, *, calm: bool) -> Sta
     previous = state.works(state.holder("AWSPREVIOUS"))
     if calm and kind.ends_previous and not _done_before(moment) and not previous:
         raise Complaint("The rotation has ended, and AWSPREVIOUS is refused.")
-    if calm and (orphans := state.orphans()):
-        raise Complaint(f"The rotation has ended, and leaves {len(orphans)} keys or passwords that nobody holds.")
+    if calm and (orphans := state.orphaned_keys()):
+        raise Complaint(f"The rotation has ended, and leaves {len(orphans)} keys that nobody holds.")
+    if calm and not _done_before(moment) and (orphans := state.orphaned_passwords()):
+        raise Complaint(f"The rotation has ended, and leaves {len(orphans)} passwords that nobody holds.")
     return replace(state, keeps=previous and kind.ends_previous is not None)
 
 

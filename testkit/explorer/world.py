@@ -131,15 +131,18 @@ class State:
         """The same with this user."""
         return replace(self, users=tuple(sorted({**dict(self.users), name: user}.items())))
 
-    def orphans(self) -> set[str]:
-        """Keys that were issued for the secret, and passwords of its users, that no staged version holds."""
-        held = {one.value for one in self.now.versions if one.value and one.labels}
-        issued = {key for key, label in self.keys if label} - {key for _, key, _ in held}
-        known = {(name, password) for name, password, _ in held}
-        passwords = {
-            (name, password) for name, user in self.users for password in (user.primary, user.second) if password
-        }
-        return issued | {password for _, password in passwords - known}
+    def orphaned_keys(self) -> set[str]:
+        """Keys that were issued for the secret, and that no staged version holds."""
+        return {key for key, label in self.keys if label} - {key for _, key, _ in self._held()}
+
+    def orphaned_passwords(self) -> set[str]:
+        """Passwords of the secret's users that no staged version of theirs holds."""
+        known = {(name, password) for name, password, _ in self._held()}
+        found = {(name, one) for name, user in self.users for one in (user.primary, user.second) if one}
+        return {password for _, password in found - known}
+
+    def _held(self) -> set[Value]:
+        return {one.value for one in self.now.versions if one.value and one.labels}
 
     def works(self, version: Version | None) -> bool:
         """Whether the version's user logs in with its password, and has its rights."""

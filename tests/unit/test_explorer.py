@@ -82,7 +82,7 @@ def test_a_password_that_nobody_holds_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Server, "reset_password", by_way_of_another)
     assert "no version of the secret logs in" in complaint("single-user, by an admin", 1, 0)[-1]
     monkeypatch.setattr(Server, "change_password", with_another)
-    assert "leaves 1 keys or passwords that nobody holds" in complaint("single-user", 1, 0)[-1]
+    assert "leaves 1 passwords that nobody holds" in complaint("single-user", 1, 0)[-1]
 
 
 def test_a_clone_with_fewer_rights_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from testkit.servers.rabbitmq import RabbitMqServer, find_rabbitmq, rabbitmq_ser
 from testkit.servers.redshift import RedshiftServer, redshift_server
 from testkit.simulator import Simulator
 from tests.needed import no_server
-from tests.scenarios import SCENARIOS
+from tests.scenarios import LIMITED, SCENARIOS
 
 # What runs on one worker: files, or what their names begin with.
 TOGETHER = ("tests/packaged/test_local_invoke.py", "tests/deploy/")
@@ -187,7 +187,7 @@ def keyservice(tmp_path: Path) -> Iterator[KeyService]:
 @pytest.fixture(params=SCENARIOS)
 def scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenario]:
     """Each target with each of its strategies."""
-    with SCENARIOS[request.param](request.getfixturevalue, tmp_path) as found:
+    with {**SCENARIOS, **LIMITED}[request.param](request.getfixturevalue, tmp_path) as found:
         yield found
 
 

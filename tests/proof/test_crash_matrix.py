@@ -6,22 +6,38 @@ import pytest
 
 from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Which, run_matrix
 from tests.figures import measured, part_or_whole
+from tests.scenarios import LIMITED
 
 # `make test` runs every cell of the first rotation, and each 25th of the second, others with each recovery.
 ROTATIONS: dict[Which, int] = {"first": 1, "second": part_or_whole(25, 1)}
 
 
+Note = Callable[[str, object], None]
+
+
 @pytest.mark.parametrize("recovery", RECOVERIES)
 @pytest.mark.parametrize("which", ROTATIONS)
-def test_no_death_loses_anything(
-    scenario: Scenario, which: Which, recovery: Recovery, record_property: Callable[[str, object], None]
-) -> None:
+def test_no_death_loses_anything(scenario: Scenario, which: Which, recovery: Recovery, record_property: Note) -> None:
     """AWSCURRENT logs in, its rights are no fewer, one version is current, no credential is orphaned."""
+    run(scenario, which, recovery, ROTATIONS[which], record_property)
+
+
+@pytest.mark.parametrize("recovery", ["again", "anew"])
+@pytest.mark.parametrize("scenario", LIMITED, indirect=True)
+def test_no_death_at_the_limit_of_keys_loses_anything(
+    scenario: Scenario, recovery: Recovery, record_property: Note
+) -> None:
+    """K4: the second rotation has to make room first. A value put by hand there may need an operator, as its error says."""
+    run(scenario, "second", recovery, 1, record_property)
+
+
+def run(scenario: Scenario, which: Which, recovery: Recovery, every: int, record_property: Note) -> None:
+    """A part of the matrix, published."""
     name = f"forked, {scenario.name}, {which}, {recovery}"
     with measured("matrix", name, name=scenario.name, function="forked") as figures:
-        covered = run_matrix(scenario, which, recovery, every=ROTATIONS[which])
+        covered = run_matrix(scenario, which, recovery, every=every)
         record_property("covered", vars(covered))
         figures.update(vars(covered))
         assert not covered.broken, "\n".join(covered.broken)
-        assert covered.cells >= covered.all_cells // ROTATIONS[which] > 0
+        assert covered.cells >= covered.all_cells // every > 0
         assert covered.messages > 20

@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from testkit.crash.matrix import Scenario, Subject, Value
-from testkit.keyservice import KeyService
+from testkit.keyservice import KeyService, Rules
 from testkit.providers import write_provider
 from testkit.servers.ntfy import NtfyServer
 from testkit.servers.rabbitmq import RabbitMqServer
@@ -162,16 +162,21 @@ ANY_PORT = {"hosts": ["localhost"], "ports": list(range(1024, 65536))}
 
 
 @contextmanager
-def at_the_key_service(fixture: Callable[[str], Any], folder: Path) -> Iterator[Scenario]:
-    """K1 to K3 at the key service."""
+def at_the_key_service(fixture: Callable[[str], Any], folder: Path, *, limit: int | None = None) -> Iterator[Scenario]:
+    """K1 to K3 at the key service. limit: of an account's keys (K4)."""
     service: KeyService = fixture("keyservice")
     assert service.ca_file
-    files = Providers(folder / "providers", "keyservice", server=ANY_PORT)
+    service.rules = Rules(limit=limit)
+    changes = {"limit": {"statuses": [service.rules.limit_status]}} if limit else {}
+    files = Providers(folder / "providers", "keyservice", server=ANY_PORT, **changes)
 
     def make(port: int, _: object) -> KeyServiceSubject:
         return KeyServiceSubject(service, port)
 
-    yield _scenario("issued, key service", ("localhost", service.port), files, service.ca_file, make, issued=True)
+    name = f"issued, key service{f', {limit} keys at most' if limit else ''}"
+    at = ("localhost", service.port)
+    made = _scenario(name, at, files, service.ca_file, make, issued=True)
+    yield replace(made, gives_up=limit is not None)
 
 
 @contextmanager

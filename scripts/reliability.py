@@ -68,7 +68,8 @@ cores ({platform.machine()}, {platform.system()}), against {versions}.
 
 Repeat it: `make proof` runs everything (hours); `make proof ARGS="tests/proof/test_load.py -k mysql"` a part, whose figures replace
 those from before. `make test`, which is what CI runs, has every cell of the crash matrix for first rotations by the source, and
-small runs of the rest. A line that is marked *(part)* is of such a run; what has not been measured at all says so.
+small runs of the rest. A line that is marked *(part)* is of such a run; what has not been measured at all says so. Figures of earlier commits stay until they
+are measured again: checks that have come since have not looked at them.
 
 {_summary(found)}"""
 

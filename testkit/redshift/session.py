@@ -1,5 +1,6 @@
 """One client's connection: what it sends, checked and translated, to a PostgreSQL connection of its own, and the answers back."""
 
+import functools
 import re
 import socket
 from collections.abc import Callable
@@ -58,12 +59,10 @@ class Session:
     def _query(self, sql: str) -> None:
         self.received(sql)
         try:
-            names = Names(self._reads_case() if '"' in sql else False)
-            every = statements(tokenize(sql))
-            steps = [step for one in every for step in translate(one, names)]
+            steps = _translated(sql, Names(self._reads_case() if '"' in sql else False))
         except Refused as refused:
             # The server itself says so: a transaction that is open has failed then.
-            steps = [Step(f"SELECT {call('refuse', refused.sqlstate, refused.text)}", "refused")]
+            steps = (Step(f"SELECT {call('refuse', refused.sqlstate, refused.text)}", "refused"),)
         self.backend.sendall(wire.message(b"Q", wire.text(";\n".join(step.sql for step in steps))))
         self._answer(steps)
 
@@ -73,7 +72,7 @@ class Session:
         found = [body[6:] for kind, body in wire.answers(self.backend) if kind == b"D"]
         return found == [b"true"] or (found == [b""] and self.case_sensitive)
 
-    def _answer(self, steps: list[Step]) -> None:
+    def _answer(self, steps: tuple[Step, ...]) -> None:
         """Send the server's answers on, each step's as it says."""
         waiting = iter(steps)
         step = next(waiting, Step("", ""))
@@ -92,6 +91,12 @@ class Session:
                 shown = _told(body, refused=step.answer == "refused")
             if wanted:
                 self.client.sendall(wire.message(kind, shown))
+
+
+@functools.lru_cache(maxsize=1000)
+def _translated(sql: str, names: Names) -> tuple[Step, ...]:
+    """The steps of a query: a rotation asks the same again and again, and reading it takes as long as answering it."""
+    return tuple(step for one in statements(tokenize(sql)) for step in translate(one, names))
 
 
 def _as_redshift(found: re.Match[bytes]) -> bytes:

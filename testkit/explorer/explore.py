@@ -128,7 +128,8 @@ def _late(search: Search, moment: Moment, hung: Hung, counted: Counted) -> Itera
         if step is None and moment.step is not None and _finished(after, moment.token):
             step = moment.step
         said = f"the {hung.step} of {hung.token.lstrip('0')} that hung goes on{_told(delivery)}"
-        yield said, replace(moment, state=after, step=step, left=moment.left - _cost(delivery.faults))
+        left, gave_up = moment.left - _cost(delivery.faults), moment.gave_up and not hung.stalled
+        yield said, replace(moment, state=after, step=step, left=left, gave_up=gave_up)
 
 
 def _finished(state: State, token: str) -> bool:

@@ -21,7 +21,7 @@ class Search:
 class Moment:
     """step: what the service calls next, for this token; None where it calls nothing. begun: rotations so far. left: faults.
 
-    gave_up: the last try took AWSPENDING off, without a fault (K4): another one does not
+    gave_up: the last try took AWSPENDING off, without a fault (K4): another one does not, but for what stalled and came late
     """
 
     state: State

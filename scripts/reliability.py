@@ -184,7 +184,7 @@ def chaos(rows: Sequence[Figures]) -> str:
 
 Hypothesis draws what happens, on real servers: rotations, retries, cancels, values put by hand, rights that come (in mid-rotation too) and go (between rotations),
 connections that drop, answers that are slow, throttling, errors 500 and time-outs of Secrets Manager, labels that are read stale, the same step
-delivered twice, one after the other and at once. MySQL and MariaDB restart in good order, a process of PostgreSQL's is killed, after which it recovers from its log; Redshift's stand-in ends
+delivered twice, one after the other and at once. MySQL and MariaDB restart in good order, where that is drawn (the column says how often, and a test of its own does it), a process of PostgreSQL's is killed, after which it recovers from its log; Redshift's stand-in ends
 its sessions; of the others only the lines are cut. After every step the promises are looked at: AWSCURRENT, its rights, AWSPREVIOUS for as long as that is promised. The function's
 time-outs are shorter here: 1 s to connect, 1.5 s to read, and 0.5 s until it guards again. A failure prints its seed and the shortest story that still fails;
 `CHAOS_SEED=… CHAOS_EXAMPLES=… make proof ARGS="tests/proof/test_chaos.py -k …"` repeats it. Keys under a limit are left out: where a key made by hand is in the way, a rotation waits for an operator.

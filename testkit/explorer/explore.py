@@ -8,7 +8,7 @@ from common.errors import RotationError
 from common.event import STEPS
 from testkit.explorer import faults
 from testkit.explorer.delivery import Delivery, go_on
-from testkit.explorer.faults import Fault
+from testkit.explorer.faults import LIMITS, Fault
 from testkit.explorer.memory import in_memory
 from testkit.explorer.moment import Moment, Search, rotated
 from testkit.explorer.promises import Complaint, after_finish, refused_for_a_reason
@@ -128,7 +128,7 @@ def _late(search: Search, moment: Moment, hung: Hung, counted: Counted) -> Itera
         if step is None and moment.step is not None and _finished(after, moment.token):
             step = moment.step
         said = f"the {hung.step} of {hung.token.lstrip('0')} that hung goes on{_told(delivery)}"
-        left, gave_up = moment.left - _cost(delivery.faults), moment.gave_up and not hung.stalled
+        left, gave_up = moment.left - _cost(delivery.faults), moment.gave_up and after.excused not in LIMITS
         yield said, replace(moment, state=after, step=step, left=left, gave_up=gave_up)
 
 

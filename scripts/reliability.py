@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from scripts import plots
 from testkit.crash.matrix import RECOVERIES
 from testkit.crash.proxy import MOMENTS
-from tests.scenarios import SCENARIOS
+from tests.scenarios import SCENARIOS, WITH_A_GAP, WITHOUT_A_GAP
 
 Figures: TypeAlias = Mapping[str, Any]
 ROTATIONS = ("first", "second")
@@ -207,7 +207,7 @@ issued keys none may be refused, ever. A single user's are refused from the chan
 service's own pauses between steps, which nobody documents, come on top of it: the simulator makes none.) AWS's library waits up to a second
 (with a single user, five) before it looks again, so that client takes part in some of the rotations only. A single user has no client that may be stale.
 
-{_by_keys(rows, columns, [name for name in SCENARIOS if "key service" not in name])}{_plot(rows, "![Single user: the gaps of each rotation](reliability-gaps.svg)")}"""
+{_by_keys(rows, columns, [*WITH_A_GAP, *WITHOUT_A_GAP])}{_plot(rows, "![Single user: the gaps of each rotation](reliability-gaps.svg)")}"""
 
 
 def recovery(rows: Sequence[Figures]) -> str:
@@ -221,7 +221,7 @@ def recovery(rows: Sequence[Figures]) -> str:
 A single user's rotation is cancelled between setSecret and testSecret, its label taken off as the runbook says, and another one started: AWSCURRENT, which was
 refused, works again after so long.
 
-{_by_keys(rows, columns, [name for name in SCENARIOS if "single-user" in name or "chosen" in name])}"""
+{_by_keys(rows, columns, WITH_A_GAP)}"""
 
 
 def soak(rows: Sequence[Figures]) -> str:

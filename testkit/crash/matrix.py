@@ -19,6 +19,7 @@ from testkit.crash.proxy import MOMENTS, Killer, Moment, http_requests, proxy, t
 from testkit.simulator import Invocation, Rotation, Simulator
 
 Value = dict[str, Any]
+Staged: TypeAlias = dict[str, tuple[set[str], Value | None]]
 Which: TypeAlias = Literal["first", "second"]
 Recovery: TypeAlias = Literal["again", "anew", "by hand"]
 RECOVERIES: tuple[Recovery, ...] = get_args(Recovery)
@@ -171,7 +172,7 @@ class _Case:
         """One rotation, with all of the service's tries."""
         return self.bench.aws.rotate(self.arn, RotationLambdaARN=self.bench.function.arn)
 
-    def staged(self) -> dict[str, tuple[set[str], Value | None]]:
+    def staged(self) -> Staged:
         """{version: (its labels, its value)}."""
         client = self.bench.aws.client()
         found = {}
@@ -190,11 +191,10 @@ class _Case:
 
     def give_up(self) -> None:
         """Take AWSPENDING off, as the runbook says."""
-        for version, (labels, _) in self.staged().items():
-            if "AWSPENDING" in labels and "AWSCURRENT" not in labels:
-                self.bench.aws.client().update_secret_version_stage(
-                    SecretId=self.arn, VersionStage="AWSPENDING", RemoveFromVersionId=version
-                )
+        for version in _pending(self.staged()):
+            self.bench.aws.client().update_secret_version_stage(
+                SecretId=self.arn, VersionStage="AWSPENDING", RemoveFromVersionId=version
+            )
 
     def put_by_hand(self) -> None:
         """What a person does who edits a field in mid-rotation: AWSCURRENT's value again, with another field."""
@@ -215,7 +215,7 @@ class _Case:
         previous = [value for labels, value in staged.values() if "AWSPREVIOUS" in labels and value]
         if self.bench.scenario.always_works and not all(map(self.subject.accepts, previous)):
             yield "AWSPREVIOUS does not log in"
-        if self.pending():
+        if _pending(staged):
             yield "a rotation is still pending"
         held = [value for _, value in staged.values() if value]
         for value in self._ever_stored():
@@ -224,10 +224,6 @@ class _Case:
         if self.bench.scenario.left_over:
             yield from self.bench.scenario.left_over(self.subject, held)
         yield from self._said()
-
-    def pending(self) -> bool:
-        """Whether a rotation is under way."""
-        return any("AWSPENDING" in labels and "AWSCURRENT" not in labels for labels, _ in self.staged().values())
 
     def _said(self) -> Iterator[str]:
         """What the function should not have printed or raised, in any of this secret's rotations."""
@@ -243,6 +239,11 @@ class _Case:
         calls = [call.parameters for call in self.bench.aws.calls if call.operation == "PutSecretValue"]
         stored = [json.loads(call["SecretString"]) for call in calls if call["SecretId"] == self.arn]
         return [self.subject.value, *stored]
+
+
+def _pending(staged: Staged) -> list[str]:
+    """The versions whose rotation is under way: one at most."""
+    return [version for version, (labels, _) in staged.items() if "AWSPENDING" in labels and "AWSCURRENT" not in labels]
 
 
 def _login(value: Value) -> Value:
@@ -326,7 +327,7 @@ def _one_death(bench: _Bench, which: Which, at: int, moment: Moment, recovery: R
             give_up()
             look()
             rotation = case.rotate()
-        if bench.scenario.gives_up and not rotation.succeeded and not case.pending():
+        if bench.scenario.gives_up and not rotation.succeeded and not _pending(case.staged()):
             rotation = case.rotate()
         bench.aws.pause = lambda: None
         broken = list(dict.fromkeys(filter(None, looks)))

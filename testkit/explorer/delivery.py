@@ -150,12 +150,12 @@ class Delivery:
         """What happens before the call, and how the call itself goes."""
         fault = next((one for one in self.faults if one.call == number), None)
         how, world = fault.how if fault else None, self.world
-        if fault and fault.limit and how != faults.STALLS:
-            world.state = replace(world.state, excused=fault.limit, keeps=False)
         if how == faults.DIES_BEFORE:
             raise Gone
         if how in (faults.HANGS, faults.STALLS):
             raise Gone(self.as_hung(stalled=how == faults.STALLS))
+        if fault and fault.limit:
+            world.state = replace(world.state, excused=fault.limit, keeps=False)
         if how == faults.TWICE:
             Delivery(world, self.step, self.token).run()
         if fault and fault.goes_on is not None:

@@ -1,5 +1,7 @@
 """The strategies that are explored, each with its server and what it promises."""
 
+from dataclasses import replace
+
 from common.dual_password import DualPassword
 from common.issued_key import IssuedKey
 from common.strategy import AlternatingUsers, SingleUser
@@ -34,13 +36,8 @@ SINGLE_USER_BY_ADMIN = Kind(
     ends_previous=None,
     reconciles=True,
 )
-SINGLE_USER_BY_ADMIN_ALONE = Kind(
-    "single-user, by an admin, without the tag",
-    lambda delivery: SingleUser(Server(delivery, by_admin=True)),
-    _ONE_USER,
-    acts.PASSWORDS,
-    gap=True,
-    ends_previous=None,
+SINGLE_USER_BY_ADMIN_ALONE = replace(
+    SINGLE_USER_BY_ADMIN, name="single-user, by an admin, without the tag", acts=acts.PASSWORDS, reconciles=False
 )
 ALTERNATING_USERS = Kind(
     "alternating-users",
@@ -48,11 +45,10 @@ ALTERNATING_USERS = Kind(
     _ONE_USER,
     (*acts.PASSWORDS, acts.GRANT, acts.DROP),
 )
-ALTERNATING_UNDER_HISTORY = Kind(
-    "alternating-users, under a password history",
-    lambda delivery: AlternatingUsers(Server(delivery, remembers=True)),
-    _ONE_USER,
-    (*acts.PASSWORDS, acts.GRANT, acts.DROP),
+ALTERNATING_UNDER_HISTORY = replace(
+    ALTERNATING_USERS,
+    name="alternating-users, under a password history",
+    make=lambda delivery: AlternatingUsers(Server(delivery, remembers=True)),
 )
 DUAL_PASSWORD = Kind("dual-password", lambda delivery: DualPassword(Server(delivery)), _ONE_USER, acts.PASSWORDS)
 ISSUED_KEY = Kind("issued-key", lambda delivery: IssuedKey(Service(delivery)), _ONE_KEY, _KEY_ACTS, sweeps=True)

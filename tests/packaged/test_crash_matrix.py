@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Starter, Which, run_matrix
+from testkit.crash.matrix import RECOVERIES, Recovery, Scenario, Starter, Which
 from testkit.emulator import EmulatedFunction, emulated_function, find_emulator
-from tests.figures import measured, part_or_whole
+from tests.figures import part_or_whole
 from tests.needed import no_server
 from tests.packaged.conftest import FUNCTIONS
+from tests.proof.covered import covered
 
 # A cell takes a runtime's cold start, or two: `make test` runs a few of each scenario, others with each recovery.
 EVERY = part_or_whole(25, 1)
@@ -41,9 +42,4 @@ def started(built_local: Path, runtime: Path, tmp_path: Path) -> Starter:
 @pytest.mark.parametrize("which", ROTATIONS)
 def test_no_death_loses_anything(scenario: Scenario, which: Which, recovery: Recovery, started: Starter) -> None:
     """As the same matrix by the source: nothing is lost, nothing is left over."""
-    name = f"packaged, {scenario.name}, {which}, {recovery}"
-    with measured("matrix", name, name=scenario.name, function="packaged") as figures:
-        covered = run_matrix(scenario, which, recovery, start=started, every=EVERY)
-        figures.update(vars(covered))
-        assert not covered.broken, "\n".join(covered.broken)
-        assert covered.cells >= covered.all_cells // EVERY > 0
+    covered(scenario, which, recovery, EVERY, start=started)

@@ -4,10 +4,8 @@ Or it is refused in our words, and nothing has changed: AWSCURRENT logs in, and 
 """
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from hypothesis import strategies as st
 
 from common.errors import RotationError
 from common.handler import Handler
-from tests.figures import measured, part_or_whole
+from tests.figures import part_or_whole
 from tests.proof.benches import BENCHES, Bench
 from tests.proof.hostile import sized
 from tests.proof.leaks import SHORTEST, found, parts, shapes
@@ -72,7 +70,6 @@ class World:
     steps: Tally = field(default_factory=Tally)
     not_taken: int = 0
     searched: int = 0
-    started: float = field(default_factory=time.monotonic)
 
     def rotates(self, name: str, password: str, strategy: str) -> None:
         """Two rotations, there and back, or a refusal that changes nothing."""
@@ -123,19 +120,16 @@ class World:
     def _logs_in(self, value: dict[str, Any]) -> bool:
         return bool(self.bench.server.accepts(value["username"], value["password"]))
 
-    @contextmanager
-    def measured(self, name: str) -> Iterator[None]:
-        """Publish what came of the block's examples, those that the server itself did not take beside them."""
-        with measured("fuzz", name) as figures:
-            try:
-                yield
-            finally:
-                counts = self.outcomes
-                refused = sum(number for outcome, number in counts.items() if outcome.startswith("refused"))
-                figures.update(
-                    examples=counts.total(), refused=refused, rotated=counts["rotated"], not_taken=self.not_taken
-                )
-                figures.update(searches=self.searched, seconds=round(time.monotonic() - self.started, 1))
+    def counts(self) -> dict[str, object]:
+        """As they are published, those that the server itself did not take beside them."""
+        refused = sum(number for outcome, number in self.outcomes.items() if outcome.startswith("refused"))
+        return {
+            "examples": self.outcomes.total(),
+            "refused": refused,
+            "rotated": self.outcomes["rotated"],
+            "not_taken": self.not_taken,
+            "searches": self.searched,
+        }
 
 
 @pytest.fixture(params=STRATEGIES, ids=", ".join)
@@ -160,7 +154,7 @@ def test_names_and_passwords(world: tuple[World, str], request: pytest.FixtureRe
     def run(name: str, password: str) -> None:
         made.rotates(name, password, strategy)
 
-    with made.measured(f"names and passwords, {request.node.callspec.id}"):
+    with made.steps.measured(f"names and passwords, {request.node.callspec.id}", made.counts):
         for nasty in part_or_whole(NASTY[::3], NASTY):
             made.rotates(nasty, f"{nasty}-Canary-1-{nasty}", strategy)
         for length in part_or_whole(LENGTHS[2::5], LENGTHS):

@@ -14,7 +14,7 @@ from testkit.simulator.calls import REGION
 from tests.figures import measured, part_or_whole
 from tests.proof.crowd import BREATH, crowd, wait
 from tests.proof.rotating import Rotating, rotating, warm
-from tests.scenarios import SCENARIOS
+from tests.scenarios import WITH_A_GAP, WITHOUT_A_GAP
 
 ROTATIONS = part_or_whole(5, 200)
 WITH_APPLICATION = part_or_whole(2, 40)  # rotations that wait for its cache: up to a second each
@@ -22,14 +22,14 @@ RECOVERIES = part_or_whole(1, 8)  # of an application with a single user: AWS's 
 ABANDONED = part_or_whole(1, 20)
 HOUR = 3600  # the age of a cache, in AWS's library
 
-# `make test` takes some, `make proof` all; our own key service is no server that anybody has.
+# `make test` takes some, `make proof` all.
 GAPLESS = part_or_whole(
     ["postgres, alternating-users", "mysql, dual-password", "documentdb, alternating-users", "api_key, issued, ntfy"],
-    [name for name in SCENARIOS if not ("single-user" in name or "chosen" in name or "key service" in name)],
+    WITHOUT_A_GAP,
 )
 SINGLE = part_or_whole(
     ["postgres, single-user", "api_key, chosen, RabbitMQ"],
-    [name for name in SCENARIOS if "single-user" in name or "chosen" in name],
+    WITH_A_GAP,
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.secretsmanager.models import secretsmanager_backends
 
-from testkit.crash.matrix import Scenario, Subject, Value
+from testkit.crash.matrix import CREDENTIALS, Scenario, Subject, Value
 from testkit.simulator import Simulator
 from testkit.simulator.backend import SimulatedBackend
 from testkit.simulator.calls import ACCOUNT, REGION
@@ -15,7 +15,6 @@ from tests.proof.chaos.server_acts import Right, right_of
 from tests.scenarios.admins import ADMIN_PASSWORD
 
 NOTE = "chaos_note"  # the field that operators edit
-CREDENTIALS = ("password", "key", "token")
 OLDER_KEYS = 3  # K3 looks for a key that was made by hand in so many versions without a label
 
 
